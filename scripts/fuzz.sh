@@ -1,0 +1,11 @@
+#!/bin/bash
+# Fuzzes every target for the given number of seconds each.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+seconds=${1:-60}
+for package in $(go list ./...); do
+    for target in $(go test -list '^Fuzz' "$package" | grep '^Fuzz' || true); do
+        echo "== $package $target"
+        go test -run '^$' -fuzz "^$target\$" -fuzztime "${seconds}s" "$package"
+    done
+done
