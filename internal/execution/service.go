@@ -1,0 +1,168 @@
+// Package execution is the life of an execution: who is let in, who waits, who
+// runs it, how it is cancelled and resumed, and how it ends.
+//
+// The rules are pure functions in files of their own (status, admission,
+// parameters, availability). Service applies them in transactions and runs the
+// executions that its manager has claimed. A claim has a lease and an epoch:
+// whoever lost it stops and writes nothing more, and whoever takes it over goes
+// on from what is stored. Restart, crash and failover are that one thing.
+package execution
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"windlass/internal/operation"
+	"windlass/internal/store"
+)
+
+// Config is what a Service needs. Store and ManagerName are required.
+type Config struct {
+	Store store.Store
+	// ManagerName is unique among the managers that share the store, and the
+	// same after a restart: a manager takes over its own former claims at once.
+	ManagerName string
+	// Alone says that no other manager uses the store, so that at the start
+	// every claim found is stale.
+	Alone bool
+
+	// Runners run operations, by plugin name; "" is for all other plugins.
+	Runners map[string]operation.Runner
+	// SystemWorkflows are run by the manager itself, by workflow id.
+	SystemWorkflows map[string]SystemWorkflow
+	// Resources finds files for operations; nil finds none.
+	Resources ResourceFinder
+	// Secrets opens secrets for get_secret; nil knows none.
+	Secrets SecretOpener
+	// WorkDir makes sure a deployment's work directory exists and returns it;
+	// nil gives none.
+	WorkDir func(tenant, deploymentID string) (string, error)
+	// Dependents lists, one line each, why other deployments forbid the
+	// workflow on the deployment; nil means none do.
+	Dependents func(ctx context.Context, tx store.Tx, d store.Deployment, workflowID string, parameters map[string]any) ([]string, error)
+	// RestURL is where operations reach the REST API; "" if it isn't served.
+	RestURL string
+
+	Limits Limits
+	Timing Timing
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Logger hears of what concerns the manager's operator; nil drops it.
+	Logger *slog.Logger
+}
+
+// Limits bound what one manager does at once; zero fields get the defaults.
+type Limits struct {
+	Executions              int // run at once by this manager: 1000
+	Operations              int // run at once by this manager: 20
+	OperationsPerDeployment int // of them for one deployment: no limit
+	OperationsPerExecution  int // of them for one execution: no limit
+}
+
+// Timing holds the intervals of the manager's loops; zero fields get the
+// defaults. Tests shorten them.
+type Timing struct {
+	Lease     time.Duration // how long a claim holds without renewal: 15 s
+	Renew     time.Duration // how often claims are renewed: 4 s
+	Poll      time.Duration // how often to look for work without being woken: 2 s
+	StopGrace time.Duration // how long operations may take to stop: 20 s
+}
+
+// SystemWorkflow is a workflow that the manager itself carries out. It runs
+// again from the start after a crash, so it must be idempotent. Its error
+// becomes the execution's. It stops soon after ctx ends.
+type SystemWorkflow func(ctx context.Context, e store.Execution, h SystemHost) error
+
+// SystemHost is what a system workflow may ask of the service.
+type SystemHost interface {
+	// Log stores a log line of the execution: level is debug, info, warning,
+	// error or critical. It may return before the line is durable.
+	Log(level, message string)
+	// Event stores an event of the execution; eventType is such as workflow_stage.
+	Event(eventType, message string)
+	// Write runs fn in a transaction that is refused with store.ErrFenced
+	// if another manager has taken the execution over. fn may run more than once.
+	Write(ctx context.Context, fn func(tx store.Tx) error) error
+}
+
+// ResourceFinder finds the files that operations ask for.
+type ResourceFinder interface {
+	// FindResource returns the file at path in the deployment's, the
+	// blueprint's or the shared resources, looked for in that order;
+	// operation.ErrNoResource if none has it.
+	FindResource(ctx context.Context, tenant, deploymentID, blueprintID, path string) ([]byte, error)
+}
+
+// SecretOpener gives the plain value of a secret; store.ErrNotFound if there is none.
+type SecretOpener interface {
+	OpenSecret(ctx context.Context, tenant, key string) (string, error)
+}
+
+// Service starts, runs, cancels and resumes executions. Its methods are safe
+// for concurrent use. Requests work whether or not Run runs; what they start is
+// carried out by whichever manager runs.
+type Service struct {
+	cfg   Config
+	store store.Store
+	log   *slog.Logger
+	owner string // of this Service's claims: the manager's name and which life of it
+
+	mu      sync.Mutex
+	running map[string]*run // by execution id; guarded by mu
+}
+
+// New checks the configuration and makes a Service. Nothing runs until Run.
+func New(cfg Config) (*Service, error) {
+	if cfg.Store == nil {
+		return nil, errors.New("execution service: Config.Store is missing")
+	}
+	if cfg.ManagerName == "" {
+		return nil, errors.New("execution service: Config.ManagerName is missing")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	cfg.Limits = cfg.Limits.orDefaults()
+	cfg.Timing = cfg.Timing.orDefaults()
+	return &Service{
+		cfg:     cfg,
+		store:   cfg.Store,
+		log:     cfg.Logger,
+		owner:   cfg.ManagerName + ownerSeparator + uuid.NewString(),
+		running: map[string]*run{},
+	}, nil
+}
+
+// ownerSeparator stands between a manager's name and the id of its present life.
+const ownerSeparator = "#"
+
+func (l Limits) orDefaults() Limits {
+	l.Executions = orDefault(l.Executions, 1000)
+	l.Operations = orDefault(l.Operations, 20)
+	return l
+}
+
+func (t Timing) orDefaults() Timing {
+	t.Lease = orDefault(t.Lease, 15*time.Second)
+	t.Renew = orDefault(t.Renew, 4*time.Second)
+	t.Poll = orDefault(t.Poll, 2*time.Second)
+	t.StopGrace = orDefault(t.StopGrace, 20*time.Second)
+	return t
+}
+
+func orDefault[T int | time.Duration](v, otherwise T) T {
+	if v <= 0 {
+		return otherwise
+	}
+	return v
+}
+
+func (s *Service) now() time.Time { return s.cfg.Now().UTC() }

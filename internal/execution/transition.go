@@ -1,0 +1,101 @@
+package execution
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"windlass/internal/store"
+)
+
+// transition gives a locked execution a new status and all that goes with it:
+// times, error, the deployment's latest execution and statuses, and for an end
+// the next in the queue. Whoever ends an execution must hold admissionLock.
+// It returns whether the execution is still there: the one that removes its
+// deployment goes with it.
+func (s *Service) transition(ctx context.Context, tx store.Tx, e *store.Execution, to store.Status, errorText string) (kept bool, err error) {
+	kept, err = s.apply(ctx, tx, e, to, errorText)
+	if err == nil && to.IsEnd() {
+		err = s.dequeue(ctx, tx)
+	}
+	return kept, err
+}
+
+// apply is transition without looking at the queue.
+func (s *Service) apply(ctx context.Context, tx store.Tx, e *store.Execution, to store.Status, errorText string) (kept bool, err error) {
+	e.Status, e.Error = to, &errorText
+	switch {
+	case to == store.Started:
+		e.StartedAt = s.now()
+	case to.IsEnd():
+		e.EndedAt, e.TokenHash = s.now(), ""
+	}
+	tx.Notify(store.TopicExecutions)
+	if removes(*e) {
+		err := tx.DeleteDeployment(ctx, e.Tenant, e.DeploymentID)
+		if err == nil || errors.Is(err, store.ErrNotFound) {
+			return false, nil
+		}
+		return false, fmt.Errorf("remove deployment %s: %w", e.DeploymentID, err)
+	}
+	if err := tx.UpdateExecution(ctx, *e); err != nil {
+		return true, err
+	}
+	return true, markLatest(ctx, tx, *e)
+}
+
+// removes tells whether the end of e takes its deployment away.
+func removes(e store.Execution) bool {
+	if e.WorkflowID != removalWorkflow || e.DeploymentID == "" {
+		return false
+	}
+	forced, _ := e.Parameters["force"].(bool)
+	return e.Status == store.Terminated || e.Status == store.Failed && (forced || e.Force)
+}
+
+// markLatest makes e its deployment's latest execution and recomputes what the
+// deployment shows of it. Removing the environment is never the latest.
+func markLatest(ctx context.Context, tx store.Tx, e store.Execution) error {
+	if e.DeploymentID == "" || e.WorkflowID == removalWorkflow {
+		return nil
+	}
+	d, err := tx.GetDeployment(ctx, e.Tenant, e.DeploymentID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // removed while the execution ran
+	} else if err != nil {
+		return err
+	}
+	if d.LatestExecutionID != e.ID {
+		d.LatestExecutionID = e.ID
+		if err := tx.UpdateDeployment(ctx, d); err != nil {
+			return err
+		}
+	}
+	return tx.RefreshDeploymentStatus(ctx, e.Tenant, e.DeploymentID)
+}
+
+// workflowEvent is an event that tells of an execution as a whole.
+func (s *Service) workflowEvent(e store.Execution, eventType, message string) store.Event {
+	return store.Event{
+		Type: store.TypeEvent, ExecutionID: e.ID, Tenant: e.Tenant, ReportedTimestamp: s.now(),
+		EventType: eventType, Message: message, ManagerName: s.cfg.ManagerName,
+	}
+}
+
+func dryRunSuffix(e store.Execution) string {
+	if e.IsDryRun {
+		return " (dry run)"
+	}
+	return ""
+}
+
+// endEvent is the event that tells of an execution's end.
+func (s *Service) endEvent(e store.Execution, to store.Status, errorText string) store.Event {
+	switch to {
+	case store.Terminated:
+		return s.workflowEvent(e, "workflow_succeeded", fmt.Sprintf("'%s' workflow execution succeeded%s", e.WorkflowID, dryRunSuffix(e)))
+	case store.Cancelled:
+		return s.workflowEvent(e, "workflow_cancelled", fmt.Sprintf("'%s' workflow execution cancelled%s", e.WorkflowID, dryRunSuffix(e)))
+	}
+	return s.workflowEvent(e, "workflow_failed", fmt.Sprintf("'%s' workflow execution failed: %s%s", e.WorkflowID, errorText, dryRunSuffix(e)))
+}
