@@ -16,7 +16,7 @@ const defaultMaxConcurrent = 20
 // dequeue lets in whoever of the queue may start now. The caller holds
 // admissionLock, so nobody is let in twice.
 func (s *Service) dequeue(ctx context.Context, tx store.Tx) error {
-	wide, err := list(ctx, tx, 1, statusIs(store.Queued), isWide("true"))
+	wide, err := executionsWhere(ctx, tx, 1, statusIs(store.Queued), isWide("true"))
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func (s *Service) dequeue(ctx context.Context, tx store.Tx) error {
 		// The oldest system-wide execution goes before all others, and alone.
 		return s.letInSystemWide(ctx, tx, wide[0])
 	}
-	any, err := list(ctx, tx, 1, statusIs(store.Queued))
+	any, err := executionsWhere(ctx, tx, 1, statusIs(store.Queued))
 	if err != nil || len(any) == 0 {
 		return err
 	}
@@ -46,7 +46,7 @@ func (s *Service) letInSystemWide(ctx context.Context, tx store.Tx, e store.Exec
 // letInOrdinary fills the free places from the queue in order: at most one
 // execution per deployment, and none beside another of its deployment.
 func (s *Service) letInOrdinary(ctx context.Context, tx store.Tx) error {
-	active, err := list(ctx, tx, 0, statusIs(store.ActiveStatuses...))
+	active, err := executionsWhere(ctx, tx, 0, statusIs(store.ActiveStatuses...))
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func newLine(ctx context.Context, tx store.Tx, active []store.Execution) (*line,
 		return nil, err
 	}
 	for _, t := range tenants.Items {
-		queued, err := list(ctx, tx, 1, statusIs(store.Queued), tenantIs(t.Name))
+		queued, err := executionsWhere(ctx, tx, 1, statusIs(store.Queued), tenantIs(t.Name))
 		if err != nil {
 			return nil, err
 		}
@@ -182,7 +182,7 @@ func (l *line) next(ctx context.Context) (first store.Execution, ok bool, err er
 			if condition.Op == store.NotIn && len(condition.Values) == 0 {
 				condition = store.Filter{Field: "deployment_id", Op: store.IsNotNull}
 			}
-			queued, err := list(ctx, l.tx, 1, statusIs(store.Queued), isWide("false"), tenantIs(tenant), condition)
+			queued, err := executionsWhere(ctx, l.tx, 1, statusIs(store.Queued), isWide("false"), tenantIs(tenant), condition)
 			if err != nil {
 				return first, false, err
 			}
@@ -194,7 +194,7 @@ func (l *line) next(ctx context.Context) (first store.Execution, ok bool, err er
 	return first, ok, nil
 }
 
-func list(ctx context.Context, r store.Reader, limit int, filters ...store.Filter) ([]store.Execution, error) {
+func executionsWhere(ctx context.Context, r store.Reader, limit int, filters ...store.Filter) ([]store.Execution, error) {
 	page, err := r.ListExecutions(ctx, store.Query{Filters: filters, Limit: limit})
 	return page.Items, err
 }
