@@ -1,14 +1,251 @@
 package execution
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"windlass/internal/store"
+)
+
+// Why a run has to stop before its workflow has ended.
+var (
+	errLost     = errors.New("the claim was lost")
+	errStopping = errors.New("the manager stops")
+	errEnded    = errors.New("the execution was ended from outside")
+)
 
 // run is one execution that this manager has claimed.
-type run struct{}
+type run struct {
+	s     *Service
+	e     store.Execution // as it was when claimed
+	fence store.Fence
+	token string // of the execution, plain
+	book  *logbook
 
-// Run claims and carries out executions until ctx ends, and returns when all
-// that it started has stopped. Executions under way are then free for the next
-// claimer, which goes on with them. Call it once.
-func (s *Service) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+	// ctx ends when the run has to stop; its cause is one of the errors above.
+	ctx  context.Context
+	stop context.CancelCauseFunc
+
+	// asked ends with any cancel, forced with force-cancel and kill.
+	// operations is what operations run under: it ends with kill and with ctx.
+	asked, forced, operations  context.Context
+	ask, force, stopOperations context.CancelFunc
+
+	writing   sync.Mutex     // keeps writes in the order of what they tell
+	left      sync.WaitGroup // operations under way
+	concluded atomic.Bool    // the end is stored; what is left are operations
+	done      chan struct{}  // closed when nothing of the run is left
 }
+
+func (s *Service) newRun(ctx context.Context, e store.Execution, token string) *run {
+	r := &run{s: s, e: e, fence: store.Fence{ExecutionID: e.ID, Epoch: e.Epoch}, token: token, book: newLogbook(), done: make(chan struct{})}
+	// What is under way is finished or interrupted in order when the manager
+	// stops, so its end is told by cause and not by the context of Run.
+	r.ctx, r.stop = context.WithCancelCause(context.WithoutCancel(ctx))
+	r.asked, r.ask = context.WithCancel(r.ctx)
+	r.forced, r.force = context.WithCancel(r.ctx)
+	r.operations, r.stopOperations = context.WithCancel(r.ctx)
+	return r
+}
+
+// control passes on what the stored status asks for.
+func (r *run) control(status store.Status) {
+	switch status {
+	case store.KillCancelling:
+		r.stopOperations()
+		r.force()
+		r.ask()
+	case store.ForceCancelling:
+		r.force()
+		r.ask()
+	case store.Cancelling:
+		r.ask()
+	case store.Terminated, store.Failed, store.Cancelled:
+		r.stop(errEnded)
+	}
+}
+
+// perform runs the execution to its end and stores that. It returns when
+// nothing of the run is left.
+func (r *run) perform() {
+	defer r.stop(nil)
+	var keeper sync.WaitGroup
+	keeping, stopKeeping := context.WithCancel(r.ctx)
+	keeper.Go(func() { r.book.keep(keeping, r.flush) })
+
+	outcome := r.outcome()
+
+	stopKeeping()
+	keeper.Wait()
+	r.conclude(outcome)
+	r.book.close()
+}
+
+// outcome runs the workflow and returns how it ended. A panic of one workflow
+// is its failure, not the manager's.
+func (r *run) outcome() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.s.log.Error("workflow panicked", "execution", r.e.ID, "workflow", r.e.WorkflowID, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("internal error in workflow %s: %v", r.e.WorkflowID, p)
+		}
+	}()
+	if r.e.Status.IsCancelling() && r.e.StartedAt.IsZero() {
+		return errCancelled
+	}
+	if f, ok := r.s.cfg.SystemWorkflows[r.e.WorkflowID]; ok {
+		return r.runSystem(f)
+	}
+	return r.runWorkflow()
+}
+
+// errCancelled is the outcome of an execution that stopped because it was asked to.
+var errCancelled = errors.New("cancelled")
+
+func (r *run) runSystem(f SystemWorkflow) error {
+	err := f(r.operations, r.e, systemHost{r})
+	if err != nil && r.asked.Err() != nil && errors.Is(err, context.Canceled) {
+		return errCancelled
+	}
+	return err
+}
+
+// conclude stores the outcome, or frees the execution for the next claimer.
+func (r *run) conclude(outcome error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), r.s.cfg.Timing.Lease)
+	defer cancel()
+	cause := context.Cause(r.ctx)
+	var err error
+	switch {
+	case errors.Is(cause, errLost):
+		return
+	case errors.Is(cause, errStopping), errors.Is(cause, errEnded):
+		err = r.letGo(ctx)
+	default:
+		err = r.end(ctx, outcome)
+	}
+	if err != nil && !errors.Is(err, store.ErrFenced) && !errors.Is(err, store.ErrNotFound) {
+		// The lease runs out, and whoever claims the execution goes on from the journal.
+		r.s.log.Error("could not store how an execution ended; it will be taken up again",
+			"execution", r.e.ID, "workflow", r.e.WorkflowID, "error", err)
+	}
+}
+
+// letGo writes what was logged and releases the claim.
+func (r *run) letGo(ctx context.Context) error {
+	entries := r.book.take()
+	return r.s.store.Write(ctx, func(tx store.Tx) error {
+		if err := tx.CheckFence(ctx, r.fence); err != nil {
+			return err
+		}
+		if len(entries) > 0 {
+			if err := tx.AddEvents(ctx, entries); err != nil {
+				return err
+			}
+		}
+		tx.Notify(store.TopicExecutions)
+		return tx.ReleaseExecution(ctx, r.fence)
+	})
+}
+
+// end stores the end of the execution with all that goes with it.
+func (r *run) end(ctx context.Context, outcome error) error {
+	entries := r.book.take()
+	return r.s.store.Write(ctx, func(tx store.Tx) error {
+		if err := tx.Lock(admissionLock); err != nil {
+			return err
+		}
+		if err := tx.CheckFence(ctx, r.fence); err != nil {
+			return err
+		}
+		e, err := tx.LockExecution(ctx, r.e.ID)
+		if err != nil {
+			return err
+		}
+		if !e.Status.IsEnd() { // else somebody ended it meanwhile
+			to, text := verdict(e, outcome)
+			if err := tx.AddEvents(ctx, append(entries, r.s.endEvent(e, to, text))); err != nil {
+				return err
+			}
+			kept, err := r.s.transition(ctx, tx, &e, to, text)
+			if err != nil || !kept {
+				return err
+			}
+		}
+		return tx.ReleaseExecution(ctx, r.fence)
+	})
+}
+
+// verdict is the status and error text that an outcome means for e as it is
+// stored now. What was asked to stop and has nothing left to do is cancelled.
+func verdict(e store.Execution, outcome error) (store.Status, string) {
+	switch {
+	case outcome == nil && e.Status.IsCancelling(), errors.Is(outcome, errCancelled):
+		return store.Cancelled, ""
+	case outcome == nil:
+		return store.Terminated, ""
+	}
+	return store.Failed, outcome.Error()
+}
+
+// flush writes what was logged.
+func (r *run) flush(ctx context.Context) error {
+	return r.journal(ctx, store.JournalBatch{})
+}
+
+// journal writes a batch under the claim, after all that was logged before. A
+// claim that turns out to be lost stops the run.
+func (r *run) journal(ctx context.Context, batch store.JournalBatch) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	entries := r.book.take()
+	batch.Events = append(entries[:len(entries):len(entries)], batch.Events...)
+	err := r.s.store.Write(ctx, func(tx store.Tx) error { return tx.Journal(ctx, r.fence, batch) })
+	if err != nil {
+		r.book.putBack(entries)
+	}
+	if errors.Is(err, store.ErrFenced) {
+		r.stop(errLost)
+	}
+	return err
+}
+
+// logLine is a log line of the execution as a whole.
+func (r *run) logLine(level, message string) store.Event {
+	return store.Event{
+		Type: store.TypeLog, ExecutionID: r.e.ID, Tenant: r.e.Tenant, ReportedTimestamp: r.s.now(),
+		Level: level, Logger: "ctx." + r.e.ID, Message: message, ManagerName: r.s.cfg.ManagerName,
+	}
+}
+
+// systemHost lets a system workflow use its run.
+type systemHost struct{ r *run }
+
+func (h systemHost) Log(level, message string) { h.r.book.add(h.r.logLine(level, message)) }
+
+func (h systemHost) Event(eventType, message string) {
+	h.r.book.add(h.r.s.workflowEvent(h.r.e, eventType, message))
+}
+
+func (h systemHost) Write(ctx context.Context, fn func(tx store.Tx) error) error {
+	err := h.r.s.store.Write(ctx, func(tx store.Tx) error {
+		if err := tx.CheckFence(ctx, h.r.fence); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+	if errors.Is(err, store.ErrFenced) {
+		h.r.stop(errLost)
+	}
+	return err
+}
+
+// leaseEnd is until when a claim made or renewed now holds.
+func (s *Service) leaseEnd() time.Time { return s.now().Add(s.cfg.Timing.Lease) }
+
+func (r *run) runWorkflow() error { return errors.New("no workflows yet") }

@@ -2,6 +2,9 @@ package execution
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"windlass/internal/store"
 )
@@ -12,7 +15,7 @@ type Reason struct {
 	Position int
 	// BlockedBy are the executions that a queued one waits for.
 	BlockedBy []store.Execution
-	// Text says it in a sentence.
+	// Text says it in a sentence; "" for an execution that has ended.
 	Text string
 	// Waiting are the tasks of a running execution that something holds up, if
 	// this manager runs it.
@@ -25,9 +28,64 @@ type WaitingTask struct {
 	For      string
 }
 
-// Why tells what an execution waits for.
+// Why tells what an execution waits for. It gives a not-found *Refusal for an
+// execution that the tenant doesn't have; an empty tenant means any.
 func (s *Service) Why(ctx context.Context, tenant, id string) (Reason, error) {
-	return s.why(ctx, tenant, id)
+	e, err := getIn(ctx, s.store, tenant, id)
+	if err != nil {
+		return Reason{}, err
+	}
+	switch {
+	case e.Status == store.Queued:
+		return whyQueued(ctx, s.store, e)
+	case e.Status == store.Scheduled:
+		return Reason{Text: fmt.Sprintf("It is scheduled for %s.", e.ScheduledFor.UTC().Format("2006-01-02 15:04:05 MST"))}, nil
+	case e.Status.IsEnd():
+		return Reason{}, nil
+	}
+	if e.Owner == "" || e.LeaseUntil.Before(s.now()) {
+		return Reason{Text: "It waits for a manager to take it up."}, nil
+	}
+	if r := s.runOf(id); r != nil {
+		return Reason{Waiting: r.waiting()}, nil
+	}
+	owner, _, _ := strings.Cut(e.Owner, ownerSeparator)
+	return Reason{Text: fmt.Sprintf("It runs on manager %s.", owner)}, nil
 }
 
-func (s *Service) why(_ context.Context, _, _ string) (Reason, error) { return Reason{}, nil }
+func whyQueued(ctx context.Context, r store.Reader, e store.Execution) (Reason, error) {
+	before, err := r.ListExecutions(ctx, store.Query{Limit: 1, Filters: []store.Filter{
+		statusIs(store.Queued), isWide(fmt.Sprint(e.IsSystemWorkflow)),
+		{Field: "created_at", Op: store.Below, Values: []string{e.CreatedAt.UTC().Format("2006-01-02T15:04:05.999999999Z07:00")}},
+	}})
+	if err != nil {
+		return Reason{}, err
+	}
+	reason := Reason{Position: before.Total + 1}
+	n, err := neighboursOf(ctx, r, e)
+	if err != nil {
+		return Reason{}, err
+	}
+	if !e.IsSystemWorkflow {
+		reason.Position += len(n.QueuedSystemWide)
+	}
+	block := Admit(Candidate{Execution: e, Queue: true}, n)
+	if block == nil {
+		limit, err := intSetting(ctx, r, "max_concurrent_workflows", defaultMaxConcurrent)
+		reason.Text = fmt.Sprintf("It waits for a place: at most %d executions taken from the queue run at once.", limit)
+		return reason, err
+	}
+	reason.BlockedBy = slices.Clone(block.By)
+	what := "executions of the same deployment"
+	if block.SystemWide {
+		what = "executions that it can't run beside"
+	}
+	names := make([]string, len(block.By))
+	for i, b := range block.By {
+		names[i] = fmt.Sprintf("%s (%s, %s)", b.ID, b.WorkflowID, b.Status)
+	}
+	reason.Text = fmt.Sprintf("It waits for %s: %s.", what, strings.Join(names, ", "))
+	return reason, nil
+}
+
+func (r *run) waiting() []WaitingTask { return nil }

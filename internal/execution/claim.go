@@ -1,0 +1,312 @@
+package execution
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"windlass/internal/store"
+)
+
+// claimBatch is how many executions are claimed at the same time: enough for
+// their writes to share commits.
+const claimBatch = 64
+
+// Run claims and carries out executions until ctx ends, and returns when all
+// that it started has stopped. Executions under way are then free for the next
+// claimer, which goes on with them. Call it once.
+func (s *Service) Run(ctx context.Context) error {
+	wake, unsubscribe := s.store.Subscribe(store.TopicExecutions)
+	defer unsubscribe()
+	l := &loop{s: s, ended: make(chan struct{}, 1), renewed: s.now()}
+
+	var renewer sync.WaitGroup
+	renewing, stopRenewing := context.WithCancel(context.WithoutCancel(ctx))
+	renewer.Go(func() { l.renew(renewing) })
+
+	if err := l.takeOver(ctx); err != nil && ctx.Err() == nil {
+		s.log.Error("could not take over former claims; they wait for their leases to end", "error", err)
+	}
+	poll := time.NewTicker(s.cfg.Timing.Poll)
+	defer poll.Stop()
+	for thorough := true; ctx.Err() == nil; {
+		if err := l.look(ctx, thorough); err != nil && ctx.Err() == nil {
+			s.log.Error("could not look for executions to run; trying again", "error", err)
+		}
+		thorough = false
+		select {
+		case <-wake:
+		case <-l.ended:
+		case <-poll.C:
+			thorough = true
+		case <-ctx.Done():
+		}
+	}
+	for _, r := range s.runs() {
+		r.stop(errStopping)
+	}
+	l.runs.Wait()
+	stopRenewing()
+	renewer.Wait()
+	return nil
+}
+
+// loop is what Run keeps between two looks.
+type loop struct {
+	s     *Service
+	runs  sync.WaitGroup
+	ended chan struct{} // has a value when a run has ended since the last look
+
+	renewed time.Time // when the leases were last known to hold; only renew touches it
+}
+
+func (s *Service) runs() []*run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*run, 0, len(s.running))
+	for _, r := range s.running {
+		all = append(all, r)
+	}
+	return all
+}
+
+func (s *Service) runOf(id string) *run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running[id]
+}
+
+// look passes on what is asked of executions under way and claims new ones. A
+// thorough look also notices those that were ended or deleted from outside.
+func (l *loop) look(ctx context.Context, thorough bool) error {
+	asked, err := executionsWhere(ctx, l.s.store, 0, statusIs(store.Cancelling, store.ForceCancelling, store.KillCancelling))
+	if err != nil {
+		return fmt.Errorf("list executions being cancelled: %w", err)
+	}
+	for _, e := range asked {
+		if r := l.s.runOf(e.ID); r != nil {
+			r.control(e.Status)
+		}
+	}
+	if thorough {
+		if err := l.notice(ctx); err != nil {
+			return fmt.Errorf("list running executions: %w", err)
+		}
+	}
+	return l.claimAll(ctx)
+}
+
+// notice stops the runs whose executions are over.
+func (l *loop) notice(ctx context.Context) error {
+	runs := l.s.runs()
+	if len(runs) == 0 {
+		return nil
+	}
+	active, err := executionsWhere(ctx, l.s.store, 0, statusIs(store.ActiveStatuses...))
+	if err != nil {
+		return err
+	}
+	is := make(map[string]bool, len(active))
+	for _, e := range active {
+		is[e.ID] = true
+	}
+	for _, r := range runs {
+		if !is[r.e.ID] && !r.concluded.Load() {
+			r.control(store.Cancelled)
+		}
+	}
+	return nil
+}
+
+// claimAll claims what there is to claim, as far as there is room.
+func (l *loop) claimAll(ctx context.Context) error {
+	for ctx.Err() == nil {
+		l.s.mu.Lock()
+		room := l.s.cfg.Limits.Executions - len(l.s.running)
+		l.s.mu.Unlock()
+		if room <= 0 {
+			return nil
+		}
+		now := l.s.now()
+		found, err := l.s.store.Claimable(ctx, now, min(room, claimBatch))
+		if err != nil {
+			return fmt.Errorf("list executions to claim: %w", err)
+		}
+		if len(found) == 0 || l.claimThese(ctx, found, func(store.Execution) time.Time { return now }) == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// takeOver claims what this manager ran in a former life, without waiting for
+// the leases to end.
+func (l *loop) takeOver(ctx context.Context) error {
+	active, err := executionsWhere(ctx, l.s.store, 0, statusIs(store.ActiveStatuses...))
+	if err != nil {
+		return err
+	}
+	var mine []store.Execution
+	for _, e := range active {
+		name, _, _ := strings.Cut(e.Owner, ownerSeparator)
+		if e.Owner != "" && (l.s.cfg.Alone || name == l.s.cfg.ManagerName) {
+			mine = append(mine, e)
+		}
+	}
+	for len(mine) > 0 && ctx.Err() == nil {
+		n := min(len(mine), claimBatch)
+		l.claimThese(ctx, mine[:n], func(e store.Execution) time.Time { return e.LeaseUntil.Add(time.Second) })
+		mine = mine[n:]
+	}
+	return nil
+}
+
+// claimThese claims executions as of a time and starts those it got. It
+// returns how many.
+func (l *loop) claimThese(ctx context.Context, es []store.Execution, asOf func(store.Execution) time.Time) int {
+	claimed := make([]*run, len(es))
+	var claims sync.WaitGroup
+	for i, e := range es {
+		claims.Go(func() {
+			r, err := l.s.claim(ctx, e.ID, asOf(e))
+			switch {
+			case err == nil:
+				claimed[i] = r
+			case ctx.Err() == nil && !errors.Is(err, store.ErrVersion) && !errors.Is(err, store.ErrNotFound):
+				l.s.log.Error("could not claim an execution; trying again", "execution", e.ID, "error", err)
+			}
+		})
+	}
+	claims.Wait()
+	got := 0
+	for _, r := range claimed {
+		if r != nil {
+			got++
+			l.launch(r)
+		}
+	}
+	return got
+}
+
+func (l *loop) launch(r *run) {
+	l.s.mu.Lock()
+	before := l.s.running[r.e.ID]
+	l.s.running[r.e.ID] = r
+	l.s.mu.Unlock()
+	r.control(r.e.Status)
+	l.runs.Go(func() {
+		defer close(r.done)
+		if before != nil {
+			<-before.done // it lost its claim, and is still stopping its operations
+		}
+		r.perform()
+		l.s.mu.Lock()
+		if l.s.running[r.e.ID] == r {
+			delete(l.s.running, r.e.ID)
+		}
+		l.s.mu.Unlock()
+		signal(l.ended)
+	})
+}
+
+// claim takes an execution, and in the same transaction starts it or tells
+// that it goes on here.
+func (s *Service) claim(ctx context.Context, id string, asOf time.Time) (*run, error) {
+	token, hash := newToken()
+	var e store.Execution
+	err := s.store.Write(ctx, func(tx store.Tx) error {
+		var err error
+		if e, err = tx.ClaimExecution(ctx, id, s.owner, asOf, s.leaseEnd()); err != nil {
+			return err
+		}
+		e.TokenHash = hash
+		if e.Status != store.Pending {
+			if err := tx.AddEvents(ctx, []store.Event{s.takenOverLine(e)}); err != nil {
+				return err
+			}
+			return tx.UpdateExecution(ctx, e)
+		}
+		if err := tx.AddEvents(ctx, []store.Event{s.startEvent(e)}); err != nil {
+			return err
+		}
+		_, err = s.transition(ctx, tx, &e, store.Started, "")
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.newRun(ctx, e, token), nil
+}
+
+func (s *Service) startEvent(e store.Execution) store.Event {
+	verb := "Starting"
+	if e.Resume {
+		verb = "Resuming"
+	}
+	return s.workflowEvent(e, "workflow_started", fmt.Sprintf("%s '%s' workflow execution%s", verb, e.WorkflowID, dryRunSuffix(e)))
+}
+
+func (s *Service) takenOverLine(e store.Execution) store.Event {
+	line := s.workflowEvent(e, "", fmt.Sprintf("'%s' workflow execution goes on where it was recorded last, on manager %s",
+		e.WorkflowID, s.cfg.ManagerName))
+	line.Type, line.Level, line.Logger = store.TypeLog, "info", "ctx."+e.ID
+	return line
+}
+
+// renew prolongs the leases of all runs until ctx ends. Runs whose lease could
+// not be kept stop at once: somebody else may have taken over.
+func (l *loop) renew(ctx context.Context) {
+	tick := time.NewTicker(l.s.cfg.Timing.Renew)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		l.renewOnce(ctx)
+	}
+}
+
+func (l *loop) renewOnce(ctx context.Context) {
+	s := l.s
+	runs := s.runs()
+	if len(runs) == 0 {
+		l.renewed = s.now()
+		return
+	}
+	fences := make([]store.Fence, len(runs))
+	for i, r := range runs {
+		fences[i] = r.fence
+	}
+	start := s.now()
+	left := l.renewed.Add(s.cfg.Timing.Lease).Sub(start)
+	writing, cancel := context.WithTimeout(ctx, left)
+	defer cancel()
+	var held []string
+	err := s.store.Write(writing, func(tx store.Tx) error {
+		var err error
+		held, err = tx.RenewLeases(writing, s.owner, fences, start.Add(s.cfg.Timing.Lease))
+		return err
+	})
+	if err != nil {
+		s.log.Error("could not renew the leases of running executions", "executions", len(runs), "error", err)
+		if ctx.Err() != nil || s.now().Sub(l.renewed) < s.cfg.Timing.Lease {
+			return
+		}
+	} else {
+		l.renewed = start
+	}
+	holds := make(map[string]bool, len(held))
+	for _, id := range held {
+		holds[id] = true
+	}
+	for _, r := range runs {
+		if !holds[r.e.ID] {
+			r.stop(errLost)
+		}
+	}
+}
