@@ -1,0 +1,323 @@
+// Package crash kills the real manager with SIGKILL in the middle of
+// executions, starts it again, and checks from outside, by a record that the
+// scripts themselves write, that nothing was lost, doubled or stuck.
+package crash
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const blueprint = `tosca_definitions_version: cloudify_dsl_1_4
+imports: [cloudify/types/types.yaml]
+inputs:
+  record: {type: string}
+node_types:
+  step:
+    derived_from: cloudify.nodes.Root
+    interfaces:
+      cloudify.interfaces.lifecycle:
+        create: {implementation: step.sh, executor: central_deployment_agent, inputs: {record: {default: {get_input: record}}}}
+        configure: {implementation: step.sh, executor: central_deployment_agent, inputs: {record: {default: {get_input: record}}}}
+        start: {implementation: step.sh, executor: central_deployment_agent, inputs: {record: {default: {get_input: record}}}}
+        stop: {implementation: step.sh, executor: central_deployment_agent, inputs: {record: {default: {get_input: record}}}}
+node_templates:
+  first: {type: step, capabilities: {scalable: {properties: {default_instances: 4}}}}
+  second:
+    type: step
+    capabilities: {scalable: {properties: {default_instances: 4}}}
+    relationships: [{type: cloudify.relationships.depends_on, target: first}]
+  third:
+    type: step
+    relationships: [{type: cloudify.relationships.depends_on, target: second}]
+`
+
+// Each run writes one line when it begins and one when it is done; both are
+// single appends, so that lines of concurrent scripts don't mix.
+const step = `#!/bin/bash
+set -e
+id="$(ctx instance id)"
+op="$(ctx operation name)"
+echo "begin $id $op" >>"$record"
+ctx instance runtime-properties "${op##*.}" done
+sleep 0.02
+echo "end $id $op" >>"$record"
+`
+
+type manager struct {
+	t       *testing.T
+	cfy     string
+	home    string
+	address string
+	extra   []string
+	process *exec.Cmd
+}
+
+func newManager(t *testing.T, extra ...string) *manager {
+	t.Helper()
+	cfy := os.Getenv("WINDLASS_TEST_CFY")
+	if cfy == "" {
+		t.Skip("WINDLASS_TEST_CFY is not set: run `make test`")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	m := &manager{t: t, cfy: cfy, home: t.TempDir(), address: l.Addr().String(), extra: extra}
+	t.Cleanup(m.kill)
+	return m
+}
+
+func (m *manager) env() []string {
+	return append(os.Environ(), "CFY_HOME="+filepath.Join(m.home, "client"))
+}
+
+func (m *manager) start() {
+	m.t.Helper()
+	log, err := os.OpenFile(filepath.Join(m.home, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	args := append([]string{"manager", "start", "--data-dir", filepath.Join(m.home, "data"), "--listen", m.address}, m.extra...)
+	m.process = exec.Command(m.cfy, args...)
+	m.process.Env, m.process.Stdout, m.process.Stderr = m.env(), log, log
+	if err := m.process.Start(); err != nil {
+		m.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(m.t.Context(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+m.address+"/api/v3.1/ok", nil)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		if res, err := http.DefaultClient.Do(req); err == nil {
+			_ = res.Body.Close()
+			return
+		}
+		select {
+		case <-ctx.Done():
+			text, _ := os.ReadFile(log.Name())
+			m.t.Fatalf("the manager did not come up:\n%s", text)
+		case <-tick.C:
+		}
+	}
+}
+
+func (m *manager) kill() {
+	if m.process != nil {
+		_ = m.process.Process.Kill()
+		_ = m.process.Wait()
+		m.process = nil
+	}
+}
+
+func (m *manager) cfyOut(args ...string) ([]byte, error) {
+	c := exec.CommandContext(m.t.Context(), m.cfy, args...)
+	c.Env = m.env()
+	out, err := c.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("cfy %s: %w\n%s%s", strings.Join(args, " "), err, out, exit.Stderr)
+	}
+	return out, err
+}
+
+func (m *manager) must(args ...string) []byte {
+	m.t.Helper()
+	out, err := m.cfyOut(args...)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return out
+}
+
+type run struct {
+	ID         string `json:"id"`
+	WorkflowID string `json:"workflow_id"`
+	Status     string `json:"status"`
+	Error      string `json:"error"`
+}
+
+func (m *manager) execution(id string) run {
+	m.t.Helper()
+	var r run
+	if err := json.Unmarshal(m.must("executions", "get", id, "--json"), &r); err != nil {
+		m.t.Fatal(err)
+	}
+	return r
+}
+
+// waitEnd polls until the execution has ended.
+func (m *manager) waitEnd(id string) run {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		r := m.execution(id)
+		switch r.Status {
+		case "terminated", "completed", "failed", "cancelled":
+			return r
+		}
+		select {
+		case <-ctx.Done():
+			text, _ := os.ReadFile(filepath.Join(m.home, "log"))
+			m.t.Fatalf("execution %s is stuck in %s\n%s", id, r.Status, text)
+		case <-tick.C:
+		}
+	}
+}
+
+func (m *manager) newest(workflow string) string {
+	m.t.Helper()
+	var runs []run
+	if err := json.Unmarshal(m.must("executions", "list", "-d", "d", "--json"), &runs); err != nil {
+		m.t.Fatal(err)
+	}
+	for _, r := range runs {
+		if r.WorkflowID == workflow {
+			return r.ID
+		}
+	}
+	m.t.Fatalf("no execution of %s among %v", workflow, runs)
+	return ""
+}
+
+func write(t *testing.T, file, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestKillInTheMiddleOfInstallOnSQLite(t *testing.T) {
+	t.Parallel()
+	killLoop(t, newManager(t))
+}
+
+func TestKillInTheMiddleOfInstallOnPostgres(t *testing.T) {
+	t.Parallel()
+	server := os.Getenv("WINDLASS_TEST_POSTGRES")
+	if server == "" {
+		t.Skip("WINDLASS_TEST_POSTGRES is not set: run `make test`")
+	}
+	killLoop(t, newManager(t, "--database", freshDatabase(t, server)))
+}
+
+func killLoop(t *testing.T, m *manager) {
+	record := filepath.Join(m.home, "record")
+	dir := filepath.Join(m.home, "bp")
+	write(t, filepath.Join(dir, "blueprint.yaml"), blueprint, 0o644)
+	write(t, filepath.Join(dir, "step.sh"), step, 0o755)
+	m.start()
+	m.must("blueprints", "upload", dir, "-b", "bp")
+	m.must("deployments", "create", "d", "-b", "bp", "-i", "record="+record)
+
+	// Start the workflow without waiting for its end, then kill at random moments.
+	_, _ = m.cfyOut("executions", "start", "install", "-d", "d", "--timeout", "0")
+	id := m.newest("install")
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 1))
+	kills := 0
+	for ; kills < 8; kills++ {
+		pause := time.NewTimer(time.Duration(random.IntN(250)) * time.Millisecond)
+		<-pause.C
+		if s := m.execution(id).Status; s == "terminated" || s == "completed" {
+			break
+		}
+		m.kill()
+		m.start()
+	}
+	r := m.waitEnd(id)
+	t.Logf("%d kills", kills)
+	if r.Status != "terminated" && r.Status != "completed" {
+		t.Fatalf("install ended %s: %s", r.Status, r.Error)
+	}
+	checkRecord(t, record)
+}
+
+// checkRecord checks what the scripts wrote: each operation of each instance
+// was done; none began again after it was done; dependants began after what
+// they depend on was done. An operation that was killed in the middle may
+// have begun more than once.
+func checkRecord(t *testing.T, record string) {
+	t.Helper()
+	data, err := os.ReadFile(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := map[string]int{}
+	started := map[string]bool{} // nodes any of whose operations began
+	for i, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
+		word := strings.Fields(line)
+		if len(word) != 3 {
+			t.Fatalf("line %d: %q", i+1, line)
+		}
+		key := word[1] + " " + word[2]
+		node, _, _ := strings.Cut(word[1], "_")
+		if word[0] == "end" {
+			ended[key]++
+			continue
+		}
+		started[node] = true
+		if node == "first" && started["second"] || node == "second" && started["third"] {
+			t.Errorf("line %d: %s began after its dependants", i+1, key)
+		}
+	}
+	want := (4 + 4 + 1) * 3
+	if len(ended) != want {
+		t.Errorf("%d operations were done, want %d", len(ended), want)
+	}
+	// An operation whose process had written its end, but whose outcome the
+	// manager had not recorded yet when it died, is the only one that may be
+	// done twice: at most as many as could run at once, per kill.
+	var doubled []string
+	for key, n := range ended {
+		if n > 1 {
+			doubled = append(doubled, fmt.Sprintf("%s: %d", key, n))
+		}
+	}
+	slices.Sort(doubled)
+	if len(doubled) > 0 {
+		t.Logf("done again because the manager died before it heard of the end: %v", doubled)
+	}
+}
+
+func freshDatabase(t *testing.T, server string) string {
+	t.Helper()
+	name := fmt.Sprintf("crash_%d", time.Now().UnixNano())
+	psql := exec.CommandContext(t.Context(), "psql", server, "-qc", "CREATE DATABASE "+name)
+	if out, err := psql.CombinedOutput(); err != nil {
+		t.Fatalf("create a database: %v\n%s", err, out)
+	}
+	i := strings.LastIndex(server, "/")
+	base, options, _ := strings.Cut(server[i+1:], "?")
+	_ = base
+	url := server[:i+1] + name
+	if options != "" {
+		url += "?" + options
+	}
+	return url
+}
