@@ -1,0 +1,207 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"windlass/internal/operation"
+)
+
+// ending is how a process ended.
+type ending struct {
+	code     int   // as Python counts: -15 if it was ended by signal 15
+	timedOut bool  // and was stopped for that
+	timeout  error // its text
+	canceled error // the cause, if the operation was stopped from outside
+	// Recoverable tells whether a timeout may be retried.
+	recoverable bool
+}
+
+// running is a started process.
+type running struct {
+	pid    int
+	marker string
+	done   chan struct{} // closed when the process has ended
+	state  *os.ProcessState
+}
+
+// execute starts the command and waits for its end, whatever it leaves in the
+// background. When ctx ends or its time is up, the process and all that came
+// of it is asked to end, then made to; then execute returns after all is gone.
+func (r *Runner) execute(
+	ctx context.Context, req *operation.Request, host operation.Host, cmd command, dir *runDir, out *output,
+) (ending, error) {
+	p, err := start(cmd, dir, out)
+	if err != nil {
+		return ending{}, err
+	}
+	if err := dir.recordProcess(p.pid, r.boot, req); err != nil {
+		r.stop(p, out)
+		return ending{}, err
+	}
+	host.Log("info", fmt.Sprintf("Process created, PID: %d", p.pid))
+	e := r.attend(ctx, req, host, p, out)
+	if !hasEnded(p) {
+		return e, fmt.Errorf("process %d could not be ended, not even by force", p.pid)
+	}
+	e.code = exitCode(p.state)
+	out.finish()
+	host.Log("info", fmt.Sprintf("Execution done (PID=%d, return_code=%d): %s", p.pid, e.code, cmd.text))
+	return e, nil
+}
+
+func start(cmd command, dir *runDir, out *output) (*running, error) {
+	c := exec.Command(cmd.argv[0], cmd.argv[1:]...)
+	c.Env, c.Dir = cmd.env, cmd.dir
+	c.Stdout, c.Stderr = out.stdout.file, out.stderr.file
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := c.Start(); err != nil {
+		return nil, startFailed(cmd, err)
+	}
+	p := &running{pid: c.Process.Pid, marker: dir.marker(), done: make(chan struct{})}
+	go func() { // owned by whoever waits for done; ends with the process
+		_ = c.Wait() // its error is in the state
+		p.state = c.ProcessState
+		close(p.done)
+	}()
+	return p, nil
+}
+
+func startFailed(cmd command, err error) error {
+	code := 126
+	hint := ""
+	switch {
+	case errors.Is(err, syscall.E2BIG):
+		return nonRecoverable("start %s: the inputs are too long for the environment of a process."+
+			" Pass less, or use a Python script, which gets them in ctx_parameters", cmd.text)
+	case errors.Is(err, os.ErrPermission):
+		hint = " (is the directory for run files on a file system mounted noexec?)"
+	case errors.Is(err, os.ErrNotExist):
+		code = 127
+	}
+	return &operation.Error{
+		Verdict: operation.Recoverable, Type: processException, ExitCode: &code,
+		Message: fmt.Sprintf("command: %s, exit_code: %d, stderr: %s%s", cmd.text, code, err, hint),
+	}
+}
+
+// The pace of looking for output: quick while there is some, slow when idle.
+const (
+	fastPoll = 4 * time.Millisecond
+	slowPoll = 200 * time.Millisecond
+	// patience is how often the log tells that a process still runs.
+	patience = 20 * time.Second
+)
+
+// attend logs the output of a process until it ends or is stopped.
+func (r *Runner) attend(
+	ctx context.Context, req *operation.Request, host operation.Host, p *running, out *output,
+) ending {
+	var timeout <-chan time.Time
+	if req.Timeout > 0 {
+		timer := time.NewTimer(req.Timeout)
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	still := time.NewTicker(patience)
+	defer still.Stop()
+	pause := fastPoll
+	poll := time.NewTimer(pause)
+	defer poll.Stop()
+	for {
+		select {
+		case <-p.done:
+			return ending{}
+		case <-still.C:
+			host.Log("info", fmt.Sprintf("Waiting for process %d to end...", p.pid))
+		case <-poll.C:
+			pause = min(2*pause, slowPoll)
+			if out.poll() {
+				pause = fastPoll
+			}
+			poll.Reset(pause)
+		case <-timeout:
+			if hasEnded(p) {
+				return ending{}
+			}
+			r.stop(p, out)
+			return ending{timedOut: true, timeout: timeoutError(req.Timeout), recoverable: req.TimeoutRecoverable}
+		case <-ctx.Done():
+			if hasEnded(p) {
+				return ending{}
+			}
+			r.stop(p, out)
+			return ending{canceled: context.Cause(ctx)}
+		}
+	}
+}
+
+func hasEnded(p *running) bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// stop ends a process, its group, and whatever else it started: it asks first,
+// forces after the grace period, and returns when all are gone. Something that
+// does not even yield to force is given up after another grace period.
+func (r *Runner) stop(p *running, out *output) {
+	const step = 10 * time.Millisecond
+	started := time.Now()
+	forced := false
+	p.signal(syscall.SIGTERM)
+	tick := time.NewTicker(step)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.done:
+			<-tick.C // its children need a moment, too
+		case <-tick.C:
+		}
+		out.poll()
+		if hasEnded(p) && len(p.left()) == 0 {
+			return
+		}
+		waited := time.Since(started)
+		if waited > r.cfg.Grace {
+			p.signal(syscall.SIGKILL)
+			forced = true
+		}
+		if forced && waited > 2*r.cfg.Grace+time.Second {
+			r.cfg.Logger.Error("processes did not end by force", "pid", p.pid)
+			return
+		}
+	}
+}
+
+// signal reaches the group, and what left the group but not the operation.
+func (p *running) signal(s syscall.Signal) {
+	alive := !hasEnded(p)
+	if alive { // so its number is still its own
+		_ = syscall.Kill(-p.pid, s)
+	}
+	for _, other := range p.left() {
+		if !alive || other.group != p.pid {
+			_ = syscall.Kill(other.pid, s) // one that has just ended is fine
+		}
+	}
+}
+
+// left returns what is still alive of the process, its group, and others that
+// it started.
+func (p *running) left() []processInfo { return findProcesses(p.pid, p.marker) }
+
+func exitCode(s *os.ProcessState) int {
+	if w, ok := s.Sys().(syscall.WaitStatus); ok && w.Signaled() {
+		return -int(w.Signal())
+	}
+	return s.ExitCode()
+}

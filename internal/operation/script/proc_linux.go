@@ -1,0 +1,100 @@
+package script
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// processInfo is what /proc tells of a process.
+type processInfo struct {
+	pid, group int
+	start      uint64 // in clock ticks after boot
+	dead       bool   // has ended, but nobody took notice
+}
+
+// statProcess looks up a process; false if there is none.
+func statProcess(pid int) (processInfo, bool) {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return processInfo{}, false
+	}
+	return parseStat(pid, data)
+}
+
+// parseStat reads /proc/<pid>/stat. The name in it may hold anything, but ends
+// at the last parenthesis.
+func parseStat(pid int, data []byte) (processInfo, bool) {
+	end := bytes.LastIndexByte(data, ')')
+	if end < 0 {
+		return processInfo{}, false
+	}
+	fields := strings.Fields(string(data[end+1:]))
+	const state, group, start = 0, 2, 19
+	if len(fields) <= start {
+		return processInfo{}, false
+	}
+	p := processInfo{pid: pid, dead: fields[state] == "Z" || fields[state] == "X"}
+	var err, err2 error
+	p.group, err = strconv.Atoi(fields[group])
+	p.start, err2 = strconv.ParseUint(fields[start], 10, 64)
+	return p, err == nil && err2 == nil
+}
+
+// findProcesses returns the living processes of a group (0: of none) and those
+// with the marker in their environment, whatever their group.
+func findProcesses(group int, marker string) []processInfo {
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer proc.Close()
+	names, _ := proc.Readdirnames(-1)
+	var found []processInfo
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		p, ok := statProcess(pid)
+		if !ok || p.dead {
+			continue
+		}
+		if group > 0 && p.group == group || hasMarker(pid, marker) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+func hasMarker(pid int, marker string) bool {
+	env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	if err != nil {
+		return false
+	}
+	for variable := range bytes.SplitSeq(env, []byte{0}) {
+		if string(variable) == marker {
+			return true
+		}
+	}
+	return false
+}
+
+// bootID names the time since the machine was started; start times of
+// processes mean something only within it.
+func bootID() string {
+	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+}
+
+// release gives the disk space of the first n bytes of a file back, where the
+// file system can.
+func release(f *os.File, n int64) {
+	_ = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, n)
+}

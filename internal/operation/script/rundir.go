@@ -1,0 +1,110 @@
+package script
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"windlass/internal/operation"
+)
+
+// A run directory is named <manager's pid>-<its start time>-<random> and holds
+// the script, its output and, while it runs, the pid file.
+type runDir struct {
+	path string
+}
+
+const (
+	stdoutFile = "stdout"
+	stderrFile = "stderr"
+	pidFile    = "process.json"
+)
+
+// reserved are the names in a run directory that a script cannot have.
+var reserved = map[string]bool{stdoutFile: true, stderrFile: true, pidFile: true}
+
+// ownPrefix begins the names of the run directories of this process, so that
+// another can tell whether their owner still lives.
+func ownPrefix() string {
+	p, _ := statProcess(os.Getpid())
+	return fmt.Sprintf("%d-%d-", os.Getpid(), p.start)
+}
+
+// ownerAlive tells whether the process lives that made a run directory.
+func ownerAlive(name string) bool {
+	pid, rest, ok := strings.Cut(name, "-")
+	start, _, ok2 := strings.Cut(rest, "-")
+	id, err := strconv.Atoi(pid)
+	if !ok || !ok2 || err != nil {
+		return false
+	}
+	p, alive := statProcess(id)
+	return alive && strconv.FormatUint(p.start, 10) == start
+}
+
+func (r *Runner) newRunDir() (*runDir, error) {
+	dir := filepath.Join(r.runsDir(), r.prefix+rand.Text()[:16])
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make a run directory: %w", err)
+	}
+	return &runDir{path: dir}, nil
+}
+
+// marker is the environment variable by which the processes of a run are known.
+func (d *runDir) marker() string { return "WINDLASS_RUN_DIR=" + d.path }
+
+// writeScript writes an executable file. No process may be started meanwhile:
+// it would inherit the descriptor, and a file that anybody has open for writing
+// cannot be executed.
+func (d *runDir) writeScript(name string, data []byte) (string, error) {
+	path := filepath.Join(d.path, name)
+	syscall.ForkLock.RLock()
+	err := os.WriteFile(path, data, 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return "", fmt.Errorf("write the script: %w", err)
+	}
+	return path, nil
+}
+
+// pidRecord is what the pid file says.
+type pidRecord struct {
+	PID         int    `json:"pid"`
+	Start       uint64 `json:"start"` // as in /proc/<pid>/stat
+	Boot        string `json:"boot"`
+	TaskID      string `json:"task_id"`
+	ExecutionID string `json:"execution_id"`
+	Operation   string `json:"operation"`
+	InstanceID  string `json:"instance_id"`
+}
+
+// recordProcess writes the pid file. Should the manager die before it is
+// written, Reap finds the process by its marker.
+func (d *runDir) recordProcess(pid int, boot string, req *operation.Request) error {
+	p, _ := statProcess(pid)
+	data, err := json.Marshal(pidRecord{
+		PID: pid, Start: p.start, Boot: boot,
+		TaskID: req.TaskID, ExecutionID: req.ExecutionID, Operation: req.Name, InstanceID: req.Self.InstanceID,
+	})
+	if err != nil {
+		return fmt.Errorf("write the pid file: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(d.path, pidFile), data, 0o600); err != nil {
+		return fmt.Errorf("write the pid file: %w", err)
+	}
+	return nil
+}
+
+// remove removes the directory. It goes after the operation's end is known but
+// need not be lasting: Reap removes what is left.
+func (d *runDir) remove(logger *slog.Logger) {
+	if err := os.RemoveAll(d.path); err != nil {
+		logger.Warn("a run directory could not be removed", "error", err)
+	}
+}

@@ -1,0 +1,14 @@
+"""What scripts and plugins import to work with the orchestrator.
+
+    from cloudify import ctx
+
+Modules that begin with an underscore are how this package works inside.
+"""
+from cloudify._proxy import Proxy as _Proxy
+from cloudify.state import current_ctx as _current_ctx
+from cloudify.state import current_workflow_ctx as _current_workflow_ctx
+
+# The context of the operation that runs in the current thread.
+ctx = _Proxy(_current_ctx.get_ctx)
+# The context of the workflow that runs in the current thread.
+workflow_ctx = _Proxy(_current_workflow_ctx.get_ctx)
