@@ -1,0 +1,215 @@
+package rest
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"windlass/internal/access"
+	"windlass/internal/store"
+	"windlass/internal/value"
+)
+
+// setting is one thing that can be configured while the manager runs.
+type setting struct {
+	scope     string
+	name      string
+	value     any
+	kind      kind
+	updatedAt time.Time
+	updatedBy string
+}
+
+// defaults are the settings as delivered; the store holds those that were changed.
+func defaultSettings() []setting {
+	return []setting{
+		{scope: "rest", name: "blueprint_folder_max_size_mb", value: int64(50), kind: integer},
+		{scope: "rest", name: "blueprint_folder_max_files", value: int64(10000), kind: integer},
+		{scope: "rest", name: "default_page_size", value: int64(pageSize), kind: integer},
+		{scope: "rest", name: "max_concurrent_workflows", value: int64(20), kind: integer},
+		{scope: "workflow", name: "task_retries", value: int64(60), kind: integer},
+		{scope: "workflow", name: "task_retry_interval", value: int64(15), kind: integer},
+		{scope: "workflow", name: "subgraph_retries", value: int64(0), kind: integer},
+	}
+}
+
+var settingShape = shape[setting]{name: "Config", fields: []field[setting]{
+	{"name", text, func(c setting) any { return c.name }},
+	{"value", any_, func(c setting) any { return c.value }},
+	{"schema", dict, func(c setting) any { return object{"type": string(c.kind)} }},
+	{"is_editable", boolean, func(setting) any { return true }},
+	{"admin_only", boolean, func(setting) any { return false }},
+	{"updated_at", moment, func(c setting) any { return date(c.updatedAt) }},
+	{"scope", text, func(c setting) any { return c.scope }},
+	{"updater_name", text, func(c setting) any { return orNull(c.updatedBy) }},
+}}
+
+// settings reads the configuration in force.
+func (s *server) settings(r *request) ([]setting, error) {
+	changed, err := s.Store.ListSettings(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	all := defaultSettings()
+	for i := range all {
+		for _, c := range changed {
+			if c.Scope == all[i].scope && c.Name == all[i].name {
+				all[i].value, all[i].updatedAt, all[i].updatedBy = c.Value, c.UpdatedAt, c.UpdatedBy
+			}
+		}
+	}
+	return all, nil
+}
+
+func (s *server) listConfig(w http.ResponseWriter, r *request) error {
+	all, err := s.settings(r)
+	if err != nil {
+		return err
+	}
+	scope := r.query.Get("scope")
+	items := []any{}
+	for _, c := range all {
+		if scope == "" || scope == c.scope {
+			items = append(items, settingShape.encode(c, nil))
+		}
+	}
+	body := object{"items": items, "metadata": object{"pagination": object{"total": len(items), "size": len(items), "offset": 0}, "filtered": nil}}
+	if scope == "" || scope == "authorization" {
+		if body["authorization"], err = s.authorization(r); err != nil {
+			return err
+		}
+	}
+	return ok(w, body)
+}
+
+// authorization is the table of roles and permissions in force.
+func (s *server) authorization(r *request) (object, error) {
+	grants, err := s.Access.Grants(r.Context(), "")
+	if err != nil {
+		return nil, err
+	}
+	holders := map[string][]any{}
+	for _, p := range access.Permissions() {
+		holders[p] = []any{}
+	}
+	for _, g := range grants {
+		holders[g.Permission] = append(holders[g.Permission], g.Role)
+	}
+	var roles []any
+	for i, role := range access.Roles {
+		roles = append(roles, object{"id": i, "name": role.Name, "type": role.Type, "description": role.Description})
+	}
+	return object{"roles": roles, "permissions": typed(holders)}, nil
+}
+
+func (s *server) findSetting(r *request) (setting, error) {
+	name, scope := r.PathValue("name"), ""
+	if before, after, dotted := strings.Cut(name, "."); dotted {
+		scope, name = before, after
+	}
+	all, err := s.settings(r)
+	if err != nil {
+		return setting{}, err
+	}
+	var found []setting
+	for _, c := range all {
+		if c.name == name && (scope == "" || scope == c.scope) {
+			found = append(found, c)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return setting{}, notFound("Config", r.PathValue("name"))
+	case 1:
+		return found[0], nil
+	}
+	return setting{}, fail("ambiguous_name", "Expected 1 value, but found %d: name it with its scope", len(found))
+}
+
+func (s *server) getConfig(w http.ResponseWriter, r *request) error {
+	c, err := s.findSetting(r)
+	if err != nil {
+		return err
+	}
+	return replyOne(w, r, http.StatusOK, settingShape, c)
+}
+
+func (s *server) putConfig(w http.ResponseWriter, r *request) error {
+	c, err := s.findSetting(r)
+	if err != nil {
+		return err
+	}
+	v := r.body["value"]
+	if str, isText := v.(string); isText && c.kind == integer { // the command line sends text
+		if decoded, err := value.Decode([]byte(str)); err == nil {
+			v = decoded
+		}
+	}
+	if !c.kind.fits(v) {
+		return fail("conflict_error", "Error validating %s: %s is not of type '%s'", c.name, value.Repr(v), c.kind)
+	}
+	if n, isInt := v.(int64); isInt && n < 0 {
+		return fail("conflict_error", "Error validating %s: %d is less than the minimum of 0", c.name, n)
+	}
+	c.value, c.updatedAt, c.updatedBy = v, s.Now(), r.caller.Username
+	err = s.Store.Write(r.Context(), func(tx store.Tx) error {
+		return tx.PutSetting(r.Context(), store.Setting{Scope: c.scope, Name: c.name, Value: v, UpdatedAt: c.updatedAt, UpdatedBy: c.updatedBy})
+	})
+	if err != nil {
+		return err
+	}
+	return replyOne(w, r, http.StatusOK, settingShape, c)
+}
+
+// The provider context is a free-form setting that profiles read.
+const contextScope, contextName = "provider", "context"
+
+func (s *server) providerContext(r *request) (object, bool, error) {
+	changed, err := s.Store.ListSettings(r.Context())
+	if err != nil {
+		return nil, false, err
+	}
+	for _, c := range changed {
+		if m, isMap := c.Value.(map[string]any); isMap && c.Scope == contextScope && c.Name == contextName {
+			return m, true, nil
+		}
+	}
+	return object{"name": "provider", "context": object{"cloudify": object{"workflows": object{}}}}, false, nil
+}
+
+func (s *server) getProviderContext(w http.ResponseWriter, r *request) error {
+	m, _, err := s.providerContext(r)
+	if err != nil {
+		return err
+	}
+	return ok(w, m)
+}
+
+func (s *server) postProviderContext(w http.ResponseWriter, r *request) error {
+	update, err := r.queryFlag("update", false)
+	if err != nil {
+		return err
+	}
+	_, there, err := s.providerContext(r)
+	if err != nil {
+		return err
+	}
+	if there && !update {
+		return fail("conflict_error", "Provider context already set")
+	}
+	v := object{"name": r.str("name"), "context": r.dict("context")}
+	err = s.Store.Write(r.Context(), func(tx store.Tx) error {
+		return tx.PutSetting(r.Context(), store.Setting{
+			Scope: contextScope, Name: contextName, Value: v, UpdatedAt: s.Now(), UpdatedBy: r.caller.Username,
+		})
+	})
+	if err != nil {
+		return err
+	}
+	status := http.StatusCreated
+	if update {
+		status = http.StatusOK
+	}
+	writeJSON(w, status, object{"status": "ok"})
+	return nil
+}

@@ -1,0 +1,535 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"windlass/internal/access"
+	"windlass/internal/blueprint/plan"
+	"windlass/internal/store"
+	"windlass/internal/value"
+)
+
+var deploymentShape = shape[store.Deployment]{name: "Deployment", fields: append([]field[store.Deployment]{
+	{"id", text, func(d store.Deployment) any { return d.ID }},
+	{"display_name", text, func(d store.Deployment) any { return d.DisplayName }},
+	{"description", text, func(d store.Deployment) any { return pointer(d.Description) }},
+	{"blueprint_id", text, func(d store.Deployment) any { return d.BlueprintID }},
+	{"site_name", text, func(d store.Deployment) any { return orNull(d.SiteName) }},
+	{"created_at", moment, func(d store.Deployment) any { return date(d.CreatedAt) }},
+	{"updated_at", moment, func(d store.Deployment) any { return date(d.UpdatedAt) }},
+	{"inputs", dict, func(d store.Deployment) any { return mapOrEmpty(d.Inputs) }},
+	{"outputs", dict, func(d store.Deployment) any { return typed(d.Outputs) }},
+	{"capabilities", dict, func(d store.Deployment) any { return typed(d.Capabilities) }},
+	{"groups", dict, func(d store.Deployment) any { return typed(d.Groups) }},
+	{"scaling_groups", dict, func(d store.Deployment) any { return typed(d.ScalingGroups) }},
+	{"policy_types", dict, func(d store.Deployment) any { return typed(d.PolicyTypes) }},
+	{"policy_triggers", dict, func(d store.Deployment) any { return typed(d.PolicyTriggers) }},
+	{"workflows", list, func(d store.Deployment) any { return workflowsOut(d.Workflows) }},
+	{"runtime_only_evaluation", boolean, func(d store.Deployment) any { return d.RuntimeOnlyEvaluation }},
+	{"permalink", text, func(store.Deployment) any { return nil }},
+	{"labels", list, func(d store.Deployment) any { return labelsOut(d.Labels) }},
+	{"deployment_groups", list, func(store.Deployment) any { return []any{} }},
+	{"resource_tags", dict, func(d store.Deployment) any { return mapOrNull(d.ResourceTags) }},
+	{"deployment_settings", dict, func(d store.Deployment) any { return mapOrNull(d.DeploymentSettings) }},
+	{"installation_status", text, func(d store.Deployment) any {
+		if d.InstallationStatus == "" {
+			return "inactive"
+		}
+		return d.InstallationStatus
+	}},
+	{"deployment_status", text, func(d store.Deployment) any { return orNull(d.DeploymentStatus) }},
+	{"latest_execution_status", text, func(d store.Deployment) any { return latestStatus(d) }},
+	{"latest_execution", text, func(d store.Deployment) any { return orNull(d.LatestExecutionID) }},
+	{"create_execution", text, func(d store.Deployment) any { return orNull(d.CreateExecutionID) }},
+	{"latest_execution_workflow_id", text, func(d store.Deployment) any { return orNull(d.LatestExecutionWorkflow) }},
+	{"latest_execution_total_operations", integer, func(d store.Deployment) any { return d.LatestExecutionTotal }},
+	{"latest_execution_finished_operations", integer, func(d store.Deployment) any { return d.LatestExecutionFinished }},
+	{"sub_services_count", integer, func(store.Deployment) any { return 0 }},
+	{"sub_environments_count", integer, func(store.Deployment) any { return 0 }},
+	{"sub_services_status", text, func(store.Deployment) any { return nil }},
+	{"sub_environments_status", text, func(store.Deployment) any { return nil }},
+	{"has_sub_deployments", boolean, func(store.Deployment) any { return false }},
+	{"environment_type", text, func(d store.Deployment) any { return labelValue(d.Labels, "csys-env-type") }},
+	{"unavailable_instances", integer, func(d store.Deployment) any { return d.UnavailableInstances }},
+	{"drifted_instances", integer, func(d store.Deployment) any { return d.DriftedInstances }},
+	{"workdir_zip", text, func(store.Deployment) any { return nil }},
+}, ownedFields(func(d store.Deployment) store.Owned { return d.Owned })...)}
+
+var deploymentList = listed{
+	filters: []string{"id", "blueprint_id", "created_by", "tenant_name", "visibility", "site_name", "display_name",
+		"installation_status", "deployment_status", "description"},
+	sorts: []string{"created_at", "updated_at"},
+}
+
+// latestStatus maps the status of the latest execution to a deployment's words.
+func latestStatus(d store.Deployment) any {
+	switch status := store.Status(d.LatestExecutionStatus); {
+	case status == "" || status == store.Scheduled:
+		return nil
+	case status == store.Terminated:
+		return "completed"
+	case status.IsEnd():
+		return string(status)
+	}
+	return "in_progress"
+}
+
+func labelValue(labels []store.Label, key string) string {
+	for _, l := range labels {
+		if l.Key == key {
+			return l.Value
+		}
+	}
+	return ""
+}
+
+func (s *server) listDeployments(w http.ResponseWriter, r *request) error {
+	q, err := s.deploymentListing(r)
+	if err != nil {
+		return err
+	}
+	return s.replyDeployments(w, r, q, nil)
+}
+
+// deploymentListing reads the list parameters that deployments have besides
+// the standard ones.
+func (s *server) deploymentListing(r *request) (listing, error) {
+	l := deploymentList
+	for _, v := range r.query["_sort"] { // label:<key> is no field
+		for name := range strings.SplitSeq(v, ",") {
+			if name = strings.TrimLeft(name, "+-"); strings.HasPrefix(name, labelSort) {
+				l.sorts = append(slices.Clone(l.sorts), name)
+			}
+		}
+	}
+	q, err := s.listing(r, l)
+	if err != nil {
+		return q, err
+	}
+	if parent := r.query.Get("_dependencies_of"); parent != "" {
+		return q, notYet("Listing the dependencies of a deployment")
+	}
+	if group := r.query.Get("_group_id"); group != "" {
+		return q, notFound("DeploymentGroup", group)
+	}
+	return q, nil
+}
+
+// replyDeployments lists deployments, of those that match the rules if any are
+// given. _search and _search_name are alternatives.
+func (s *server) replyDeployments(w http.ResponseWriter, r *request, q listing, rules []rule) error {
+	page, filtered, err := s.findDeployments(r, q, rules)
+	if err != nil {
+		return err
+	}
+	return replyFiltered(w, q, deploymentShape, page, filtered)
+}
+
+func (s *server) findDeployments(r *request, q listing, rules []rule) (store.Page[store.Deployment], any, error) {
+	if environments, err := r.queryFlag("_environments_only", false); err != nil {
+		return store.Page[store.Deployment]{}, nil, err
+	} else if environments {
+		rules = append(slices.Clone(rules), rule{key: "csys-obj-type", values: []string{"environment"}, operator: "any_of", isLabel: true})
+	}
+	labelsOf := func(d store.Deployment) []store.Label { return d.Labels }
+	name := r.query.Get("_search_name")
+	if name == "" || name == q.Search {
+		if name != "" {
+			return filtering(r.Context(), q, rules, s.searchBoth(q.Search), labelsOf)
+		}
+		return filtering(r.Context(), q, rules, s.Store.ListDeployments, labelsOf)
+	}
+	if q.Search == "" {
+		q.with(store.Filter{Field: "display_name", Op: store.Like, Values: []string{likePattern(name)}})
+		return filtering(r.Context(), q, rules, s.Store.ListDeployments, labelsOf)
+	}
+	return filtering(r.Context(), q, rules, s.searchEither(q.Search, name), labelsOf)
+}
+
+// likePattern is a pattern that matches any text with s in it.
+func likePattern(s string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s) + "%"
+}
+
+func (s *server) searchBoth(words string) func(context.Context, store.Query) (store.Page[store.Deployment], error) {
+	return s.searchEither(words, words)
+}
+
+// searchEither lists the deployments whose id has one text in it or whose name
+// has the other. The store searches one field at a time, so the page is cut
+// from both results here.
+func (s *server) searchEither(id, name string) func(context.Context, store.Query) (store.Page[store.Deployment], error) {
+	return func(ctx context.Context, q store.Query) (store.Page[store.Deployment], error) {
+		limit, offset := q.Limit, q.Offset
+		q.Search = ""
+		var found []store.Deployment
+		err := each(ctx, q, s.Store.ListDeployments, func(d store.Deployment) error {
+			if containsFold(d.ID, id) || containsFold(d.DisplayName, name) {
+				found = append(found, d)
+			}
+			return nil
+		})
+		cut := listing{Query: store.Query{Limit: limit, Offset: offset}}
+		return slicePage(found, cut), err
+	}
+}
+
+func containsFold(s, part string) bool {
+	return strings.Contains(strings.ToLower(s), strings.ToLower(part))
+}
+
+// findDeployment reads the deployment that the path names, if the caller sees it.
+func (s *server) findDeployment(r *request) (store.Deployment, error) {
+	return s.visibleDeployment(r, r.PathValue("id"))
+}
+
+func (s *server) visibleDeployment(r *request, id string) (store.Deployment, error) {
+	d, err := s.Store.GetDeployment(r.Context(), r.tenant, id)
+	if err != nil {
+		return d, err
+	}
+	return d, r.sees(d.Owned, "Deployment", id)
+}
+
+func (s *server) getDeployment(w http.ResponseWriter, r *request) error {
+	if _, err := r.queryFlags("all_sub_deployments", "include_workdir"); err != nil {
+		return err
+	}
+	d, err := s.findDeployment(r)
+	if err != nil {
+		return err
+	}
+	return replyOne(w, r, http.StatusOK, deploymentShape, d)
+}
+
+// restoreOnly are members of a creation that describe a deployment from
+// elsewhere, as a restore sends them.
+var restoreOnly = []string{"workflows", "groups", "scaling_groups", "policy_triggers", "policy_types", "outputs", "capabilities",
+	"resource_tags", "description", "deployment_status", "installation_status", "sub_services_status", "sub_environments_status",
+	"sub_services_count", "sub_environments_count", "workdir_zip"}
+
+func (s *server) putDeployment(w http.ResponseWriter, r *request) error {
+	id := r.PathValue("id")
+	if err := access.CheckName("deployment_id", id, false); err != nil {
+		return err
+	}
+	async, err := r.queryFlag("async_create", false)
+	if err != nil {
+		return err
+	}
+	for _, name := range restoreOnly {
+		if r.has(name) {
+			return notYet("Restoring a deployment (" + name + ")")
+		}
+	}
+	c := Creation{
+		Tenant: r.tenant, ID: id, BlueprintID: r.str("blueprint_id"), Inputs: r.dict("inputs"), DisplayName: r.str("display_name"),
+		SiteName: r.str("site_name"), RuntimeOnlyEvaluation: r.flag("runtime_only_evaluation"), Caller: r.actsFor(),
+	}
+	if err := access.CheckName("blueprint_id", c.BlueprintID, true); err != nil {
+		return err
+	}
+	if c.CreatedBy, err = r.owner("created_by", r.caller.Username); err != nil {
+		return err
+	}
+	if c.Visibility, err = r.visibility(); err != nil {
+		return err
+	}
+	if c.Labels, err = parseLabels(r.list("labels"), c.CreatedBy, s.Now()); err != nil {
+		return err
+	}
+	if err := s.checkParents(r, c.Labels); err != nil {
+		return err
+	}
+	if c.SiteName != "" {
+		return notFound("Site", c.SiteName)
+	}
+	b, err := s.Store.GetBlueprint(r.Context(), r.tenant, c.BlueprintID)
+	if err != nil {
+		return err
+	}
+	if err := r.sees(b.Owned, "Blueprint", c.BlueprintID); err != nil {
+		return err
+	}
+	d, err := s.Catalog.CreateDeployment(r.Context(), c)
+	if err != nil {
+		return err
+	}
+	if !async {
+		ctx, cancel := s.patient(r)
+		defer cancel()
+		d, err = s.Catalog.WaitForEnvironment(ctx, d)
+		if errors.Is(err, context.DeadlineExceeded) && r.Context().Err() == nil {
+			return fail("deployment_environment_creation_wait_exceeded_error",
+				"The environment of deployment %s is still being created after %s", id, s.CreateWait)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return replyOne(w, r, http.StatusCreated, deploymentShape, d)
+}
+
+// checkParents refuses labels that name a parent which there is not.
+func (s *server) checkParents(r *request, labels []store.Label) error {
+	for _, l := range labels {
+		if l.Key != "csys-obj-parent" {
+			continue
+		}
+		if _, err := s.visibleDeployment(r, l.Value); isMissing(err) {
+			return fail("deployment_parent_not_found_error", "Environment referenced by `csys-obj-parent` not found: %s", l.Value)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isMissing tells whether err says that something is not there.
+func isMissing(err error) bool {
+	return err != nil && answerTo(err).status == http.StatusNotFound
+}
+
+func (s *server) deleteDeployment(w http.ResponseWriter, r *request) error {
+	flags, err := r.queryFlags("force", "delete_logs", "recursive")
+	if err != nil {
+		return err
+	}
+	d, err := s.findDeployment(r)
+	if err != nil {
+		return err
+	}
+	if err := r.caller.CheckChange(r.tenant, d.Owned, d.ID); err != nil {
+		return err
+	}
+	_, err = s.Catalog.DeleteDeployment(r.Context(), Deletion{
+		Tenant: r.tenant, ID: d.ID, Force: flags["force"], DeleteLogs: flags["delete_logs"], Recursive: flags["recursive"],
+		CreatedBy: r.caller.Username, Caller: r.actsFor(),
+	})
+	if err != nil {
+		return err
+	}
+	return done(w)
+}
+
+// onceOnly are attributes that are set while the environment is created, and
+// later by updates only.
+var onceOnly = []string{"description", "workflows", "inputs", "policy_types", "policy_triggers", "groups", "scaling_groups", "outputs",
+	"capabilities", "runtime_only_evaluation", "resource_tags", "create_execution", "latest_execution", "blueprint_id"}
+
+func (s *server) patchDeployment(w http.ResponseWriter, r *request) error {
+	if len(r.body) == 0 {
+		return fail("illegal_action_error", "An update deployment request must include at least one parameter to update")
+	}
+	known := append([]string{"labels", "display_name", "creator", "created_at"}, onceOnly...)
+	for _, k := range value.SortedKeys(r.body) {
+		if !slices.Contains(known, k) {
+			return badParameter("Unknown parameters: %s", k)
+		}
+	}
+	d, err := s.findDeployment(r)
+	if err != nil {
+		return err
+	}
+	if err := r.caller.CheckChange(r.tenant, d.Owned, d.ID); err != nil {
+		return err
+	}
+	err = s.Store.Write(r.Context(), func(tx store.Tx) error {
+		if d, err = tx.GetDeployment(r.Context(), d.Tenant, d.ID); err != nil {
+			return err
+		}
+		if err := s.applyToDeployment(r, &d); err != nil {
+			return err
+		}
+		return tx.UpdateDeployment(r.Context(), d)
+	})
+	if err != nil {
+		return err
+	}
+	return replyOne(w, r, http.StatusOK, deploymentShape, d)
+}
+
+func (s *server) applyToDeployment(r *request, d *store.Deployment) (err error) {
+	if d.CreatedBy, err = r.owner("creator", d.CreatedBy); err != nil {
+		return err
+	}
+	if d.CreatedAt, err = r.createdAt(d.CreatedAt); err != nil {
+		return err
+	}
+	if r.has("display_name") {
+		d.DisplayName = r.str("display_name")
+		if d.DisplayName == "" {
+			return badParameter("The `display_name` argument is empty")
+		}
+	}
+	if r.has("labels") {
+		labels, err := parseLabels(r.list("labels"), r.caller.Username, s.Now())
+		if err != nil {
+			return err
+		}
+		if err := s.checkParents(r, labels); err != nil {
+			return err
+		}
+		d.Labels = replaceLabels(d.Labels, labels)
+	}
+	updating := r.caller.Execution != nil && isUpdate(r.caller.Execution.WorkflowID)
+	for _, name := range onceOnly {
+		if !r.has(name) {
+			continue
+		}
+		if name == "blueprint_id" && !updating {
+			return fail("only_deployment_update", "The blueprint of a deployment can only be changed by a deployment update")
+		}
+		if !updating && isSet(*d, name) {
+			return fail("conflict_error", "%s is already set", name)
+		}
+		if err := setAttribute(r, d, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isUpdate(workflow string) bool {
+	return workflow == "update" || workflow == "csys_new_deployment_update"
+}
+
+// isSet tells whether an attribute that is set once has its value.
+func isSet(d store.Deployment, name string) bool {
+	switch name {
+	case "description":
+		return d.Description != nil
+	case "workflows":
+		return d.Workflows != nil
+	case "inputs":
+		return d.Inputs != nil
+	case "policy_types":
+		return d.PolicyTypes != nil
+	case "policy_triggers":
+		return d.PolicyTriggers != nil
+	case "groups":
+		return d.Groups != nil
+	case "scaling_groups":
+		return d.ScalingGroups != nil
+	case "outputs":
+		return d.Outputs != nil
+	case "capabilities":
+		return d.Capabilities != nil
+	case "runtime_only_evaluation":
+		return d.RuntimeOnlyEvaluation
+	case "resource_tags":
+		return d.ResourceTags != nil
+	case "create_execution":
+		return d.CreateExecutionID != ""
+	case "latest_execution":
+		return d.LatestExecutionID != ""
+	}
+	return true
+}
+
+func setAttribute(r *request, d *store.Deployment, name string) error {
+	var err error
+	switch name {
+	case "description":
+		t := r.str(name)
+		d.Description = &t
+	case "workflows":
+		d.Workflows, err = decodeTyped[plan.Workflow](r, name)
+	case "inputs":
+		d.Inputs = r.dict(name)
+	case "policy_types":
+		d.PolicyTypes, err = decodeTyped[plan.PolicyType](r, name)
+	case "policy_triggers":
+		d.PolicyTriggers, err = decodeTyped[plan.PolicyTrigger](r, name)
+	case "groups":
+		d.Groups, err = decodeTyped[plan.Group](r, name)
+	case "scaling_groups":
+		d.ScalingGroups, err = decodeTyped[plan.ScalingGroup](r, name)
+	case "outputs":
+		d.Outputs, err = decodeTyped[plan.Output](r, name)
+	case "capabilities":
+		d.Capabilities, err = decodeTyped[plan.Output](r, name)
+	case "runtime_only_evaluation":
+		d.RuntimeOnlyEvaluation = r.flag(name)
+	case "resource_tags":
+		d.ResourceTags = r.dict(name)
+	case "create_execution":
+		d.CreateExecutionID = r.str(name)
+	case "latest_execution":
+		d.LatestExecutionID = r.str(name)
+	case "blueprint_id":
+		d.BlueprintID = r.str(name)
+	}
+	return err
+}
+
+func decodeTyped[V any](r *request, name string) (map[string]V, error) {
+	m := map[string]V{}
+	if err := value.Into(r.dict(name), &m); err != nil {
+		return nil, badParameter("%s has not the form of a plan: %s", name, err)
+	}
+	return m, nil
+}
+
+func (s *server) getOutputs(w http.ResponseWriter, r *request) error {
+	d, err := s.findDeployment(r)
+	if err != nil {
+		return err
+	}
+	values, err := s.Catalog.Outputs(r.Context(), d.Tenant, d.ID)
+	if err != nil {
+		return err
+	}
+	return ok(w, object{"deployment_id": d.ID, "outputs": mapOrEmpty(values)})
+}
+
+func (s *server) getCapabilities(w http.ResponseWriter, r *request) error {
+	d, err := s.findDeployment(r)
+	if err != nil {
+		return err
+	}
+	values, err := s.Catalog.Capabilities(r.Context(), d.Tenant, d.ID)
+	if err != nil {
+		return err
+	}
+	return ok(w, object{"deployment_id": d.ID, "capabilities": mapOrEmpty(values)})
+}
+
+func (s *server) setDeploymentVisibility(w http.ResponseWriter, r *request) error {
+	v, err := r.newVisibility()
+	if err != nil {
+		return err
+	}
+	d, err := s.findDeployment(r)
+	if err != nil {
+		return err
+	}
+	if err := r.caller.CheckChange(r.tenant, d.Owned, d.ID); err != nil {
+		return err
+	}
+	err = s.Store.Write(r.Context(), func(tx store.Tx) error {
+		if d, err = tx.GetDeployment(r.Context(), d.Tenant, d.ID); err != nil {
+			return err
+		}
+		if err := r.widen(d.ID, d.Visibility, v); err != nil {
+			return err
+		}
+		b, err := tx.GetBlueprint(r.Context(), d.Tenant, d.BlueprintID)
+		if err != nil {
+			return err
+		}
+		if access.CheckWiden(b.ID, v, b.Visibility) != nil {
+			return fail("illegal_action_error", "The visibility of deployment `%s` can't be wider than that of its blueprint `%s`", d.ID, b.ID)
+		}
+		d.Visibility = v
+		return tx.UpdateDeployment(r.Context(), d)
+	})
+	if err != nil {
+		return err
+	}
+	return replyOne(w, r, http.StatusOK, deploymentShape, d)
+}

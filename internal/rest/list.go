@@ -1,0 +1,263 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"windlass/internal/store"
+)
+
+const (
+	pageSize      = 1000
+	eventPageSize = 10000
+)
+
+// listing is what a list request asks for.
+type listing struct {
+	store.Query
+	include []string
+	size    int
+	offset  int
+}
+
+// listed declares what a list can be filtered and sorted by.
+type listed struct {
+	filters  []string // fields of the store; all of them sort as well
+	booleans []string // those of the filters that are booleans
+	sorts    []string // further fields to sort by
+	size     int      // default page size; 0: pageSize
+	global   bool     // records belong to no tenant
+}
+
+// listing reads the standard list parameters.
+func (s *server) listing(r *request, l listed) (listing, error) {
+	q := listing{size: l.size}
+	if q.size == 0 {
+		q.size = pageSize
+	}
+	if err := q.readPage(r); err != nil {
+		return q, err
+	}
+	for _, v := range r.query["_include"] {
+		for name := range strings.SplitSeq(v, ",") {
+			if name = strings.TrimSpace(name); name != "" && !slices.Contains(q.include, name) {
+				q.include = append(q.include, name)
+			}
+		}
+	}
+	q.Search = r.query.Get("_search")
+	if err := q.readSort(r, l); err != nil {
+		return q, err
+	}
+	if err := q.readFilters(r, l); err != nil {
+		return q, err
+	}
+	if l.global {
+		return q, nil
+	}
+	return q, s.readTenants(r, &q)
+}
+
+func (q *listing) readPage(r *request) error {
+	for name, target := range map[string]*int{"_size": &q.size, "_offset": &q.offset} {
+		text := r.query.Get(name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return badParameter("Invalid pagination parameter %s: `%s` is not a non-negative number", name, text)
+		}
+		if name == "_offset" || n > 0 {
+			*target = n
+		}
+	}
+	all, err := r.queryFlag("_get_all_results", false)
+	if err != nil {
+		return err
+	}
+	q.Limit, q.Offset = q.size, q.offset
+	if all {
+		q.Limit, q.Offset = 0, 0
+	}
+	return nil
+}
+
+func (q *listing) readSort(r *request, l listed) error {
+	for _, v := range r.query["_sort"] {
+		for name := range strings.SplitSeq(v, ",") {
+			var key store.SortKey
+			name, key.Descending = strings.CutPrefix(strings.TrimSpace(name), "-")
+			key.Field = strings.TrimPrefix(strings.TrimPrefix(name, "+"), "@")
+			if key.Field == "" {
+				continue
+			}
+			if !slices.Contains(l.filters, key.Field) && !slices.Contains(l.sorts, key.Field) {
+				return badParameter("Sort key '%s' does not exist. Allowed keys are: %s", key.Field, pyList(slices.Concat(l.filters, l.sorts)))
+			}
+			q.Sort = append(q.Sort, key)
+		}
+	}
+	return nil
+}
+
+func (q *listing) readFilters(r *request, l listed) error {
+	var unknown []string
+	names := make([]string, 0, len(r.query))
+	for name := range r.query {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if strings.HasPrefix(name, "_") || slices.Contains(r.route.flags, name) {
+			continue
+		}
+		if !slices.Contains(l.filters, name) {
+			unknown = append(unknown, name)
+			continue
+		}
+		values := r.query[name]
+		if slices.Contains(l.booleans, name) {
+			for i, v := range values {
+				b, err := parseBool(name, v)
+				if err != nil {
+					return err
+				}
+				values[i] = strconv.FormatBool(b)
+			}
+		}
+		q.Filters = append(q.Filters, store.Filter{Field: name, Values: values})
+	}
+	if len(unknown) > 0 {
+		return badParameter("Filter keys '%s' do not exist. Allowed keys are: %s", pyList(unknown), pyList(l.filters))
+	}
+	return nil
+}
+
+// readTenants says whose records are listed: those of the request's tenant,
+// or of all that the caller may list.
+func (s *server) readTenants(r *request, q *listing) error {
+	all, err := r.queryFlag("_all_tenants", false)
+	if err != nil {
+		return err
+	}
+	q.Tenants = []string{r.tenant}
+	if all {
+		q.Tenants, err = s.Access.TenantsWith(r.Context(), r.caller, r.route.permission)
+		if err != nil {
+			return err
+		}
+	}
+	for _, t := range q.Tenants {
+		if !r.caller.SeesPrivate(t) {
+			q.Viewer = r.caller.Username
+		}
+	}
+	if len(q.Tenants) == 0 { // to the store no tenant means all of them
+		q.Tenants = []string{""}
+		q.Viewer = r.caller.Username
+	}
+	return nil
+}
+
+// with adds a filter.
+func (q *listing) with(f store.Filter) { q.Filters = append(q.Filters, f) }
+
+// filters tells whether there is a filter on the field.
+func (q *listing) filters(fieldName string) bool {
+	return slices.ContainsFunc(q.Filters, func(f store.Filter) bool { return f.Field == fieldName })
+}
+
+// wants tells whether the field is part of the answer.
+func (q *listing) wants(fieldName string) bool {
+	return len(q.include) == 0 || slices.Contains(q.include, fieldName)
+}
+
+// envelope is the answer to a list request.
+func (q *listing) envelope(items []any, total int, filtered any) object {
+	return object{"items": items, "metadata": object{
+		"pagination": object{"total": total, "size": q.size, "offset": q.offset}, "filtered": filtered,
+	}}
+}
+
+// reply encodes and sends a page of records.
+func reply[T any](w http.ResponseWriter, q listing, s shape[T], page store.Page[T]) error {
+	return replyFiltered(w, q, s, page, nil)
+}
+
+func replyFiltered[T any](w http.ResponseWriter, q listing, s shape[T], page store.Page[T], filtered any) error {
+	if err := s.check(q.include); err != nil {
+		return err
+	}
+	items := make([]any, len(page.Items))
+	for i, x := range page.Items {
+		items[i] = s.encode(x, q.include)
+	}
+	writeJSON(w, http.StatusOK, q.envelope(items, page.Total, filtered))
+	return nil
+}
+
+// replyOne encodes and sends a record, of the included fields.
+func replyOne[T any](w http.ResponseWriter, r *request, status int, s shape[T], x T) error {
+	include := includes(r)
+	if err := s.check(include); err != nil {
+		return err
+	}
+	writeJSON(w, status, s.encode(x, include))
+	return nil
+}
+
+func includes(r *request) []string {
+	var names []string
+	for _, v := range r.query["_include"] {
+		for n := range strings.SplitSeq(v, ",") {
+			if n = strings.TrimSpace(n); n != "" {
+				names = append(names, n)
+			}
+		}
+	}
+	return names
+}
+
+// slicePage cuts a page out of a list that is whole in memory.
+func slicePage[T any](items []T, q listing) store.Page[T] {
+	page := store.Page[T]{Total: len(items)}
+	from := min(q.Offset, len(items))
+	to := len(items)
+	if q.Limit > 0 {
+		to = min(from+q.Limit, to)
+	}
+	page.Items = items[from:to]
+	return page
+}
+
+// mapPage turns the records of a page into others.
+func mapPage[T, U any](p store.Page[T], f func(T) U) store.Page[U] {
+	out := store.Page[U]{Total: p.Total, Items: make([]U, len(p.Items))}
+	for i, x := range p.Items {
+		out.Items[i] = f(x)
+	}
+	return out
+}
+
+// each calls fn for all records of a list, a page at a time.
+func each[T any](ctx context.Context, q store.Query, fetch func(context.Context, store.Query) (store.Page[T], error), fn func(T) error) error {
+	q.Limit = pageSize
+	for q.Offset = 0; ; q.Offset += pageSize {
+		page, err := fetch(ctx, q)
+		if err != nil {
+			return err
+		}
+		for _, x := range page.Items {
+			if err := fn(x); err != nil {
+				return err
+			}
+		}
+		if len(page.Items) < pageSize {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,170 @@
+// Package rest serves the HTTP API v3.1 and the live stream of events: it
+// decodes, authorises, calls a service and encodes. What it serves stands in
+// one route table (routes.go), the statuses of errors in another (error.go).
+package rest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"windlass/internal/access"
+	"windlass/internal/execution"
+	"windlass/internal/store"
+)
+
+// Executions is what the API needs of the execution room.
+type Executions interface {
+	Start(ctx context.Context, r execution.StartRequest) (store.Execution, error)
+	StartSystem(ctx context.Context, tx store.Tx, r execution.SystemRequest) (store.Execution, error)
+	Cancel(ctx context.Context, tenant, id string, how execution.Action) (store.Execution, error)
+	Resume(ctx context.Context, tenant, id string, force bool) (store.Execution, error)
+	UpdateStatus(ctx context.Context, u execution.StatusUpdate) (store.Execution, error)
+}
+
+// Upload asks for a blueprint to be taken in.
+type Upload struct {
+	Tenant       string
+	ID           string
+	CreatedBy    string
+	Visibility   store.Visibility
+	Archive      io.Reader // nil when URL is given
+	URL          string
+	MainFile     string // "" for blueprint.yaml
+	Labels       []store.Label
+	ValidateOnly bool // parse it, keep nothing
+}
+
+// Creation asks for a deployment.
+type Creation struct {
+	Tenant                string
+	ID                    string
+	BlueprintID           string
+	Inputs                map[string]any
+	CreatedBy             string
+	Visibility            store.Visibility
+	DisplayName           string // "" for the id
+	SiteName              string
+	Labels                []store.Label
+	RuntimeOnlyEvaluation bool
+	Caller                string // execution whose token made the request; "" if none
+}
+
+// Deletion asks for a deployment to be removed.
+type Deletion struct {
+	Tenant     string
+	ID         string
+	Force      bool // also with live instances and dependents
+	DeleteLogs bool
+	Recursive  bool
+	CreatedBy  string
+	Caller     string
+}
+
+// Catalog is what the API needs of the catalog room.
+type Catalog interface {
+	UploadBlueprint(ctx context.Context, u Upload) (store.Blueprint, error)
+	WaitForUpload(ctx context.Context, b store.Blueprint) (store.Blueprint, error)
+	DeleteBlueprint(ctx context.Context, tenant, id string, force bool) error
+	// BlueprintArchive opens the archive as uploaded and names it; the caller closes it.
+	BlueprintArchive(ctx context.Context, tenant, id string) (io.ReadCloser, string, error)
+	CreateDeployment(ctx context.Context, c Creation) (store.Deployment, error)
+	WaitForEnvironment(ctx context.Context, d store.Deployment) (store.Deployment, error)
+	DeleteDeployment(ctx context.Context, d Deletion) (store.Execution, error)
+	Outputs(ctx context.Context, tenant, deployment string) (map[string]any, error)
+	Capabilities(ctx context.Context, tenant, deployment string) (map[string]any, error)
+	// EvaluateFunctions evaluates the functions in payload; scope may name the
+	// instances that stand for SELF, SOURCE and TARGET.
+	EvaluateFunctions(ctx context.Context, tenant, deployment string, payload, scope map[string]any) (map[string]any, error)
+}
+
+// Files is where the files below /resources are.
+type Files interface {
+	// BlueprintDir is the folder with the blueprint's files.
+	BlueprintDir(ctx context.Context, tenant, id string) (string, error)
+	// WorkDir is the deployment's work folder, made if missing.
+	WorkDir(tenant, deployment string) (string, error)
+	// SharedDir is the folder shared by the tenant's deployments, or by all if
+	// tenant is "". It need not exist.
+	SharedDir(tenant string) string
+}
+
+// Config is what the API is made of. All but the last group is needed.
+type Config struct {
+	Store      store.Store
+	Access     *access.Service
+	Executions Executions
+	Catalog    Catalog
+	Files      Files
+
+	Version string
+	Host    string // this manager's name, as shown by /managers
+	Address string // its address
+	// Why explains where an execution stands and what it waits for; nil: not offered.
+	Why func(ctx context.Context, tenant, id string) (execution.Reason, error)
+	// Stopping, once closed, ends the streams so that the server can stop.
+	Stopping <-chan struct{}
+	Logger   *slog.Logger     // nil: none
+	Now      func() time.Time // nil: time.Now
+
+	MaxBody    int64         // bytes of a JSON body; 0: 64 MiB
+	MaxUpload  int64         // bytes of an upload; 0: 1 GiB
+	MaxStreams int           // event streams at once; 0: 1000
+	Patience   time.Duration // how long a peer may leave a read or write of ours waiting; 0: 30 s
+	CreateWait time.Duration // how long creating a deployment or blueprint waits for its end; 0: 120 s
+}
+
+type server struct {
+	Config
+	log     *slog.Logger
+	table   []route
+	openapi []byte
+	streams chan struct{}
+}
+
+// New builds the handler of the whole API.
+func New(cfg Config) (http.Handler, error) {
+	s, err := newServer(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return s.handler()
+}
+
+func newServer(cfg Config) (*server, error) {
+	if cfg.Store == nil || cfg.Access == nil || cfg.Executions == nil || cfg.Catalog == nil || cfg.Files == nil {
+		return nil, errors.New("the API needs a store, access, executions, a catalog and files")
+	}
+	s := &server{Config: cfg, log: cfg.Logger}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	orDefault(&s.MaxBody, 64<<20)
+	orDefault(&s.MaxUpload, 1<<30)
+	orDefault(&s.MaxStreams, 1000)
+	orDefault(&s.Patience, 30*time.Second)
+	orDefault(&s.CreateWait, 120*time.Second)
+	s.streams = make(chan struct{}, s.MaxStreams)
+	s.table = s.routes()
+	var err error
+	s.openapi, err = s.describe()
+	return s, err
+}
+
+func orDefault[T int | int64 | time.Duration](v *T, d T) {
+	if *v == 0 {
+		*v = d
+	}
+}
+
+// Server makes an HTTP server with the timeouts that the handler counts on:
+// bodies and streams set their own deadlines.
+func Server(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+}
