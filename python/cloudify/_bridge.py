@@ -55,25 +55,27 @@ class Bridge(object):
         with self._lock:
             if self._pid != os.getpid():  # a fork must not share the connection
                 self._stream, self._pid = None, os.getpid()
+            idle = self._stream is not None
             try:
-                reply = self._exchange(body)
-            except _Broken:
-                # An idle connection may have been closed; nothing was done.
-                self._close()
                 try:
                     reply = self._exchange(body)
-                except _Broken as error:
+                except _Broken:
+                    if not idle:
+                        raise
+                    # An idle connection may have been closed: nothing was done.
                     self._close()
-                    raise BridgeError('the orchestrator cannot be reached: {0}'.format(error))
+                    reply = self._exchange(body)
+            except _Broken as error:
+                self._close()
+                raise BridgeError('the orchestrator cannot be reached: {0}'.format(error))
             except (OSError, ValueError) as error:
                 self._close()
                 raise BridgeError('the answer of the orchestrator broke off: {0}'.format(error))
         return _payload(reply)
 
     def _exchange(self, body):
-        fresh = self._stream is None
         try:
-            if fresh:
+            if self._stream is None:
                 connection = socket.create_connection(self._target)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._stream = connection.makefile('rwb')
