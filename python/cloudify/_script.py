@@ -1,7 +1,6 @@
 """Runs a script as an operation and tells how it ended."""
 import os
 import sys
-import traceback
 
 from cloudify import _bridge, exceptions, state
 from cloudify.context import CloudifyContext
@@ -113,10 +112,9 @@ def _exit_error(end):
 
 def execute(path):
     """Runs the script as the main module."""
-    import types
     with open(path, 'rb') as script:
         source = script.read()
-    main = types.ModuleType('__main__')
+    main = type(sys)('__main__')
     main.__file__ = path
     main.__builtins__ = __builtins__
     sys.modules['__main__'] = main  # so that what it defines can be pickled
@@ -154,6 +152,7 @@ def _number(value):
 
 def _traceback(error):
     """The traceback without this package's own frames at its beginning."""
+    import traceback  # takes a while to import, and most scripts end well
     frames = error.__traceback__
     while frames is not None and os.path.dirname(os.path.abspath(frames.tb_frame.f_code.co_filename)) == _here \
             and frames.tb_next is not None:
