@@ -150,11 +150,14 @@ def _number(value):
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
+def _own(path):
+    return os.path.dirname(os.path.abspath(path)) == _here
+
+
 def _traceback(error):
     """The traceback without this package's own frames at its beginning."""
     import traceback  # takes a while to import, and most scripts end well
     frames = error.__traceback__
-    while frames is not None and os.path.dirname(os.path.abspath(frames.tb_frame.f_code.co_filename)) == _here \
-            and frames.tb_next is not None:
+    while frames is not None and _own(frames.tb_frame.f_code.co_filename):
         frames = frames.tb_next
     return ''.join(traceback.format_exception(type(error), error, frames))

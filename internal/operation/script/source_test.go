@@ -2,6 +2,8 @@ package script_test
 
 import (
 	"encoding/pem"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -88,7 +90,9 @@ func TestScriptsFromHTTP(t *testing.T) {
 	mux.HandleFunc("/slow.sh", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	plain := httptest.NewServer(mux)
 	defer plain.Close()
-	secure := httptest.NewTLSServer(mux)
+	secure := httptest.NewUnstartedServer(mux)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains about a client that distrusts it
+	secure.StartTLS()
 	defer secure.Close()
 	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}))
 	r := newRunner(t, func(c *script.Config) { c.MaxScript, c.DownloadTimeout = 4000, 300*time.Millisecond })
