@@ -2,6 +2,8 @@ package rest
 
 import (
 	"archive/tar"
+	"archive/zip"
+	"compress/bzip2"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -402,54 +404,114 @@ func writeInto(root *os.Root, name string, content io.Reader, modified time.Time
 	return err
 }
 
-// unpackInto unpacks an archive into a folder. It is unpacked elsewhere first,
-// whole and checked, and then copied.
+// unpackInto unpacks an archive into a folder.
 func unpackInto(root *os.Root, name string, content io.Reader) error {
 	t, err := spool(content)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	scratch, err := os.MkdirTemp("", "windlass-*")
+	suffix, err := archive.Suffix(t.Name())
 	if err != nil {
-		return fmt.Errorf("make a temporary folder: %w", err)
-	}
-	defer os.RemoveAll(scratch)
-	if err := extractAny(t.Name(), scratch); err != nil {
 		return badParameter("The archive can't be unpacked: %s", err)
 	}
-	from, err := os.OpenRoot(scratch)
+	u := &unpacking{root: root, dir: name}
+	if suffix == "zip" {
+		err = u.zip(t.File)
+	} else {
+		err = u.tar(t.File, suffix)
+	}
+	var own *apiError
+	if err == nil || errors.As(err, &own) {
+		return err
+	}
+	return badParameter("The archive can't be unpacked: %s", err)
+}
+
+// Limits on what an archive of a work folder may unpack to.
+const (
+	maxUnpacked = 4 << 30 // bytes
+	maxFiles    = 100_000
+)
+
+// unpacking writes the files of an archive below a folder of a root, which no
+// name and no link leads out of. Only plain files are taken.
+type unpacking struct {
+	root  *os.Root
+	dir   string
+	files int
+	bytes int64
+}
+
+func (u *unpacking) add(name string, size int64, content io.Reader, modified time.Time) error {
+	u.files++
+	u.bytes += size
+	if u.files > maxFiles || u.bytes > maxUnpacked || size < 0 {
+		return badParameter("The archive unpacks to more than %d files or %d bytes", maxFiles, int64(maxUnpacked))
+	}
+	inner := strings.TrimPrefix(path.Clean("/"+filepath.ToSlash(name)), "/")
+	if inner == "" || inner == indexName {
+		return nil
+	}
+	return writeInto(u.root, path.Join(u.dir, inner), io.LimitReader(content, size), modified)
+}
+
+func (u *unpacking) tar(f *os.File, suffix string) error {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	var r io.Reader = f
+	switch suffix {
+	case "tar.gz":
+		unzipped, err := gzip.NewReader(f)
+		if err != nil {
+			return err
+		}
+		defer unzipped.Close()
+		r = unzipped
+	case "tar.bz2":
+		r = bzip2.NewReader(f)
+	}
+	for t := tar.NewReader(r); ; {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		if err := u.add(h.Name, h.Size, t, h.ModTime); err != nil {
+			return err
+		}
+	}
+}
+
+func (u *unpacking) zip(f *os.File) error {
+	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	defer from.Close()
-	return fs.WalkDir(from.FS(), ".", func(file string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
+	z, err := zip.NewReader(f, info.Size())
+	if err != nil {
+		return err
+	}
+	for _, entry := range z.File {
+		if !entry.Mode().IsRegular() {
+			continue
 		}
-		f, err := from.Open(file)
+		content, err := entry.Open()
 		if err != nil {
 			return err
 		}
-		defer f.Close()
-		info, err := f.Stat()
-		if err != nil {
+		err = u.add(entry.Name, int64(entry.UncompressedSize64), content, entry.Modified)
+		if err := errors.Join(err, content.Close()); err != nil {
 			return err
-		}
-		return writeInto(root, path.Join(name, file), f, info.ModTime())
-	})
-}
-
-// extractAny unpacks an archive that need not have one folder at its top.
-func extractAny(file, dest string) error {
-	_, err := archive.Extract(file, dest)
-	var content *archive.Error
-	if errors.As(err, &content) { // the shape of its top level is no concern here
-		if entries, readErr := os.ReadDir(dest); readErr == nil && len(entries) > 0 {
-			return nil
 		}
 	}
-	return err
+	return nil
 }
 
 // postResource stores the files of a form in a folder.
