@@ -154,18 +154,16 @@ func hasEnded(p *running) bool {
 // forces after the grace period, and returns when all are gone. Something that
 // does not even yield to force is given up after another grace period.
 func (r *Runner) stop(p *running, out *output) {
-	const step = 10 * time.Millisecond
+	step := 5 * time.Millisecond // looking is not for free: less and less often
 	started := time.Now()
 	forced := false
 	p.signal(syscall.SIGTERM)
-	tick := time.NewTicker(step)
+	tick := time.NewTimer(step)
 	defer tick.Stop()
 	for {
-		select {
-		case <-p.done:
-			<-tick.C // its children need a moment, too
-		case <-tick.C:
-		}
+		<-tick.C
+		step = min(2*step, 50*time.Millisecond)
+		tick.Reset(step)
 		out.poll()
 		if hasEnded(p) && len(p.left()) == 0 {
 			return

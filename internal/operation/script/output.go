@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"windlass/internal/operation"
@@ -18,9 +19,9 @@ import (
 // by line. Memory stays bounded whatever the process writes, and so does what
 // is logged; disk space is given back as the output is read.
 type output struct {
-	host   operation.Host
-	limits OutputLimits
-	buffer []byte
+	host    operation.Host
+	limits  OutputLimits
+	buffers *sync.Pool // of *[readBytes]byte
 
 	stdout, stderr *stream // the same if they are merged
 
@@ -41,8 +42,8 @@ type stream struct {
 	last     tail
 }
 
-func newOutput(dir string, p process, limits OutputLimits, host operation.Host) (*output, error) {
-	o := &output{host: host, limits: limits, buffer: make([]byte, 32<<10)}
+func newOutput(dir string, p process, limits OutputLimits, buffers *sync.Pool, host operation.Host) (*output, error) {
+	o := &output{host: host, limits: limits, buffers: buffers}
 	var err error
 	if o.stdout, err = newStream(filepath.Join(dir, stdoutFile), "<out> ", p.logStdout); err != nil {
 		return nil, err
@@ -79,6 +80,12 @@ func (o *output) close() {
 	}
 }
 
+// readBytes is how much is read at once. The buffers are shared: most of the
+// time a thousand waiting operations have nothing to read.
+const readBytes = 32 << 10
+
+func newBuffers() *sync.Pool { return &sync.Pool{New: func() any { return new([readBytes]byte) }} }
+
 // pollBytes bounds how much one poll reads of a stream, so that a flood does
 // not keep its reader from anything else.
 const pollBytes = 4 << 20
@@ -93,15 +100,18 @@ func (o *output) poll() bool {
 }
 
 func (o *output) readSome(s *stream, most int) int {
+	shared := o.buffers.Get().(*[readBytes]byte)
+	defer o.buffers.Put(shared)
+	buffer := shared[:]
 	total := 0
 	for total < most {
-		n, err := s.file.ReadAt(o.buffer, s.read)
+		n, err := s.file.ReadAt(buffer, s.read)
 		if n > 0 {
 			s.read += int64(n)
 			total += n
-			o.take(s, o.buffer[:n])
+			o.take(s, buffer[:n])
 		}
-		if err != nil || n < len(o.buffer) {
+		if err != nil || n < len(buffer) {
 			if err != nil && err != io.EOF {
 				o.host.Log("warning", "Output could not be read: "+err.Error())
 			}

@@ -324,6 +324,56 @@ assert subprocess.check_output(['ctx', 'node', 'id']) == b'web'
 	}
 }
 
+func TestPythonManagerAndUtils(t *testing.T) {
+	t.Parallel()
+	host := newHost()
+	host.Resources["s.py"] = `
+import os
+from cloudify import ctx, manager, utils
+from cloudify.exceptions import CommandExecutionException, NonRecoverableError
+other = manager.get_node_instance('vm_1')
+assert (other.node_id, other.runtime_properties['ip'], 'ip' in other) == ('vm', '10.0.0.7', True)
+own = manager.get_node_instance('web_1')
+own['stored'] = True
+manager.update_node_instance(own)
+assert manager.get_node_instance_ip('web_1') == '10.0.0.7'
+other['x'] = 1
+try:
+    manager.update_node_instance(other)
+except NonRecoverableError as e:
+    assert 'Cannot modify' in str(e)
+else:
+    raise AssertionError()
+try:
+    manager.get_rest_client()
+except NonRecoverableError as e:
+    assert str(e) == 'no REST API is served here (local profile)', e
+runner = utils.LocalCommandRunner(logger=ctx.logger)
+assert runner.run('echo "a b"').std_out == 'a b'
+try:
+    runner.run(['sh', '-c', 'echo bad >&2; exit 3'])
+except CommandExecutionException as e:
+    assert (e.code, e.error) == (3, 'bad'), e
+else:
+    raise AssertionError()
+assert utils.get_tenant_name() == 'default_tenant' and len(utils.id_generator()) == 6
+ctx.upload_deployment_file('sub/file', __file__)
+assert os.path.exists(os.path.join(ctx.local_deployment_workdir(), 'sub', 'file'))
+ctx.delete_deployment_file('sub/file')
+try:
+    ctx.delete_deployment_file('../file')
+except NonRecoverableError:
+    pass
+with ctx.sync_deployment_workdir():
+    pass
+`
+	_, err := newRunner(t, nil).Run(t.Context(), request(t, map[string]any{"script_path": "s.py"}), host)
+	mustSucceed(t, err, host)
+	if host.Runtime("web_1")["stored"] != true {
+		t.Errorf("%v", host.Runtime("web_1"))
+	}
+}
+
 func TestNoPython(t *testing.T) {
 	t.Parallel()
 	r := newRunner(t, func(c *script.Config) { c.Python, c.Env = "python3", []string{"PATH=/nowhere"} })

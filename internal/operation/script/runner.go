@@ -111,8 +111,9 @@ type Runner struct {
 	syntax   syntaxCache
 	prefix   string // begins the names of this runner's run directories
 	boot     string // see bootID
+	buffers  *sync.Pool
 
-	unpack    sync.Once // guards framework and frameworkErr
+	unpack    sync.Once // guards framework and unpackErr
 	framework string
 	unpackErr error
 }
@@ -126,7 +127,7 @@ func New(cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{cfg: cfg, proxy: cfg.Proxy, prefix: ownPrefix(), boot: bootID()}
+	r := &Runner{cfg: cfg, proxy: cfg.Proxy, prefix: ownPrefix(), boot: bootID(), buffers: newBuffers()}
 	r.renderer = &renderer{runner: r}
 	if err := r.prepareRoot(); err != nil {
 		return nil, err
@@ -258,7 +259,7 @@ func (r *Runner) runScript(
 	if cmd.env, err = r.environment(in, isPython, url, dir); err != nil {
 		return nil, err
 	}
-	out, err := newOutput(dir.path, in.process, r.cfg.Output, host)
+	out, err := newOutput(dir.path, in.process, r.cfg.Output, r.buffers, host)
 	if err != nil {
 		return nil, err
 	}
@@ -285,7 +286,7 @@ func (r *Runner) runScript(
 
 // saveTimeout bounds how long storing runtime properties may take after an
 // operation that was cancelled.
-const saveTimeout = 30 * time.Second
+const saveTimeout = 10 * time.Second
 
 // downloadsDir is where resources go that a script downloads without saying
 // where to. It belongs to the deployment, since later operations may use them.

@@ -50,6 +50,9 @@ func newRunner(t testing.TB, change func(*script.Config)) *script.Runner {
 
 // python prefers the system's interpreter, which has no wrappers around it.
 func python() string {
+	if chosen := os.Getenv("WINDLASS_TEST_INTERPRETER"); chosen != "" {
+		return chosen
+	}
 	if _, err := os.Stat("/usr/bin/python3"); err == nil {
 		return "/usr/bin/python3"
 	}
