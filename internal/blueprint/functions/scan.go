@@ -1,0 +1,177 @@
+package functions
+
+import (
+	"iter"
+
+	"windlass/internal/blueprint/plan"
+	"windlass/internal/value"
+)
+
+// slot is one value of a plan that may hold functions.
+type slot struct {
+	at    place
+	value any
+	set   func(v any) // replaces the value in the plan
+	mark  func()      // says of the operation that functions are left in it; nil outside of operations
+}
+
+// slots walks over all places of a plan in which functions count: nodes in
+// order, and names of everything else in text order.
+func slots(b *plan.Body) iter.Seq[slot] {
+	return func(yield func(slot) bool) {
+		for _, n := range b.Nodes {
+			if !nodeSlots(n, yield) || !operationSlots(n, yield) {
+				return
+			}
+		}
+		_ = exposedSlots(b.Outputs, inOutputs, yield) &&
+			policySlots(b, yield) &&
+			exposedSlots(b.Capabilities, inCapabilities, yield) &&
+			labelSlots(b, yield) &&
+			settingSlots(b, yield)
+	}
+}
+
+func nodeSlots(n *plan.Node, yield func(slot) bool) bool {
+	at := place{scope: inNode, node: n.Name, path: path("nodes", n.Name, "properties")}
+	return mapSlots(n.Properties, at, nil, yield) && nodeScaleSlots(n, yield)
+}
+
+func nodeScaleSlots(n *plan.Node, yield func(slot) bool) bool {
+	at := place{scope: inNode, node: n.Name, path: path("nodes", n.Name, "capabilities", "scalable")}
+	return scaleSlots(&n.Capabilities.Scalable.Properties, at, func() {}, yield)
+}
+
+func operationSlots(n *plan.Node, yield func(slot) bool) bool {
+	at := place{scope: inNode, node: n.Name, path: path("nodes", n.Name, "operations")}
+	if !inputSlots(n.Operations, at, yield) {
+		return false
+	}
+	for _, r := range n.Relationships {
+		at := place{
+			scope: inRelationship, source: n.Name, target: r.TargetID, relationship: r.Type,
+			path: path("nodes", n.Name, r.Type),
+		}
+		if !inputSlots(r.SourceOperations, at, yield) || !inputSlots(r.TargetOperations, at, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+func inputSlots(operations map[string]plan.Operation, at place, yield func(slot) bool) bool {
+	with := make(map[string]plan.Operation)
+	for name, o := range operations {
+		if len(o.Inputs) > 0 {
+			with[name] = o
+		}
+	}
+	for _, name := range value.SortedKeys(with) {
+		mark := func() {
+			o := operations[name]
+			o.HasIntrinsicFunctions = true
+			operations[name] = o
+		}
+		if !mapSlots(with[name].Inputs, at.key(name).key("inputs"), mark, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+func mapSlots(m map[string]any, at place, mark func(), yield func(slot) bool) bool {
+	for _, k := range value.SortedKeys(m) {
+		if !yield(slot{at: at.key(k), value: m[k], set: func(v any) { m[k] = v }, mark: mark}) {
+			return false
+		}
+	}
+	return true
+}
+
+func exposedSlots(outputs map[string]plan.Output, scope string, yield func(slot) bool) bool {
+	for _, name := range value.SortedKeys(outputs) {
+		set := func(v any) {
+			o := outputs[name]
+			o.Value = value.Any{V: v}
+			outputs[name] = o
+		}
+		at := place{scope: scope, path: path(scope, name, "value")}
+		if !yield(slot{at: at, value: outputs[name].Value.V, set: set}) {
+			return false
+		}
+	}
+	return true
+}
+
+func policySlots(b *plan.Body, yield func(slot) bool) bool {
+	for _, name := range value.SortedKeys(b.Policies) {
+		p := b.Policies[name]
+		at := place{scope: inPolicies, path: path(inPolicies, name, "properties")}
+		if !scaleSlots(&p.Properties, at, func() { b.Policies[name] = p }, yield) {
+			return false
+		}
+	}
+	for _, name := range value.SortedKeys(b.ScalingGroups) {
+		g := b.ScalingGroups[name]
+		at := place{scope: inGroups, path: path(inGroups, name, "properties")}
+		if !scaleSlots(&g.Properties, at, func() { b.ScalingGroups[name] = g }, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// scaleSlots walks over the numbers of s; store puts s back where it came from.
+func scaleSlots(s *plan.Scalable, at place, store func(), yield func(slot) bool) bool {
+	for _, f := range []struct {
+		key string
+		v   *value.Any
+	}{
+		{"current_instances", &s.Current}, {"default_instances", &s.Default}, {"max_instances", &s.Max},
+		{"min_instances", &s.Min}, {"planned_instances", &s.Planned},
+	} {
+		set := func(v any) {
+			f.v.V = v
+			store()
+		}
+		if !yield(slot{at: at.key(f.key), value: f.v.V, set: set}) {
+			return false
+		}
+	}
+	return true
+}
+
+func labelSlots(b *plan.Body, yield func(slot) bool) bool {
+	for _, key := range value.SortedKeys(b.Labels) {
+		values := b.Labels[key].Values
+		at := place{scope: inLabels, path: path(inLabels, key, "values")}
+		for i := range values {
+			if !yield(slot{at: at.item(i), value: values[i], set: func(v any) { values[i] = v }}) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func settingSlots(b *plan.Body, yield func(slot) bool) bool {
+	return mapSlots(b.DeploymentSettings, place{scope: inSettings, path: path(inSettings)}, nil, yield)
+}
+
+// calls visits every call in v, a call before those in its argument, and says
+// whether to go on.
+func calls(v any, at place, visit func(c call, at place)) {
+	if c, ok := find(v); ok {
+		visit(c, at)
+	}
+	switch t := v.(type) {
+	case []any:
+		for i, e := range t {
+			calls(e, at.item(i), visit)
+		}
+	case map[string]any:
+		for _, k := range value.SortedKeys(t) {
+			calls(t[k], at.key(k), visit)
+		}
+	}
+}
