@@ -1,0 +1,493 @@
+package graph
+
+import (
+	"slices"
+	"time"
+)
+
+// Event is what happened; see the types that implement it.
+type Event interface{ event() }
+
+// Begin starts the engine.
+type Begin struct{}
+
+// Granted: the task may be performed now.
+type Granted struct{ ID string }
+
+// Began: the performer has really started the task.
+type Began struct{ ID string }
+
+// Ended: the performer is done with the task.
+type Ended struct {
+	ID      string
+	Result  any
+	Failure *Failure // nil: it succeeded
+}
+
+// Tick: time has passed.
+type Tick struct{}
+
+// Cancel asks the engine to stop. Nothing new starts; it ends when what runs
+// has ended, or, if Now, at once.
+type Cancel struct{ Now bool }
+
+func (Begin) event()   {}
+func (Granted) event() {}
+func (Began) event()   {}
+func (Ended) event()   {}
+func (Tick) event()    {}
+func (Cancel) event()  {}
+
+// Command is what is to be done; commands are carried out in order, each one
+// after all records before it are durable.
+type Command interface{ command() }
+
+// Record is a change to be made durable: a task with its new state, or a task
+// that was added.
+type Record struct {
+	Task         *Task // a copy as it is at this moment
+	Added        bool
+	Dependencies []string // of an added task
+}
+
+// Ask requests a slot for the task.
+type Ask struct{ Task *Task }
+
+// Perform runs the task.
+type Perform struct{ Task *Task }
+
+// WakeAt asks for a Tick at the time.
+type WakeAt struct{ At time.Time }
+
+// Finish ends the run; the result is nil, Cancelled or *FailedError.
+type Finish struct{ Err error }
+
+func (Record) command()  {}
+func (Ask) command()     {}
+func (Perform) command() {}
+func (WakeAt) command()  {}
+func (Finish) command()  {}
+
+// Decision is what a handler makes of an ended task.
+type Decision int
+
+// The decisions.
+const (
+	Continue Decision = iota // go on as if it had succeeded
+	Fail
+	Retry
+)
+
+// Answer is a handler's result. A handler that has put another task in the
+// place of the ended one returns it in Replaced, with Retry.
+type Answer struct {
+	Decision    Decision
+	IgnoreTotal bool // retry even if no retries are left
+	RetryAfter  *time.Duration
+	Replaced    *Task
+	Events      []*Task // effect tasks to record at once, such as a node event
+}
+
+// HandlerFunc decides about an ended task. It may change the graph.
+type HandlerFunc func(g *Graph, t *Task) Answer
+
+// Engine runs a graph step by step. It takes no clock, does no I/O and starts
+// no goroutine: the same events give the same commands.
+type Engine struct {
+	graph      *Graph
+	handlers   map[string]HandlerFunc
+	graceAfter time.Duration // how long independent tasks go on after the first failure
+
+	out   []Command
+	ready []*node
+	// performing holds the tasks under way, also those of a subgraph that was
+	// given up meanwhile.
+	performing map[string]*node
+	asked      map[string]*node
+	delayed    []*node // by ExecuteAfter
+	failures   []*Task
+	deadline   time.Time
+	cancel     bool
+	finished   bool
+}
+
+// NewEngine makes an engine for the graph.
+func NewEngine(g *Graph, handlers map[string]HandlerFunc, waitAfterFail time.Duration) *Engine {
+	return &Engine{graph: g, handlers: handlers, graceAfter: waitAfterFail, asked: map[string]*node{}, performing: map[string]*node{}}
+}
+
+// Step applies an event and returns what is to be done. Events of unknown or
+// ended tasks change nothing.
+func (e *Engine) Step(now time.Time, ev Event) []Command {
+	e.out = nil
+	if e.finished {
+		return nil
+	}
+	switch ev := ev.(type) {
+	case Begin:
+		e.collect()
+	case Granted:
+		e.granted(ev.ID)
+	case Began:
+		if n := e.performing[ev.ID]; n != nil && n.task.State == Sending {
+			n.task.State = Started
+			e.record(n.task)
+		}
+	case Ended:
+		if n := e.performing[ev.ID]; n != nil {
+			delete(e.performing, ev.ID)
+			e.end(now, n, ev.Result, ev.Failure)
+		}
+	case Cancel:
+		e.cancel = true
+		if ev.Now {
+			e.finish(e.result())
+			return e.out
+		}
+	}
+	e.advance(now)
+	return e.out
+}
+
+// collect finds the tasks that can start from the beginning.
+func (e *Engine) collect() {
+	for _, n := range e.graph.order {
+		if n != nil && len(n.waits) == 0 && !(n.members != nil && n.task.State == Started) {
+			e.ready = append(e.ready, n)
+		}
+	}
+	for _, n := range slices.Clone(e.graph.order) {
+		if n != nil && !n.removed && n.members != nil && n.task.State == Started && len(n.members) == 0 {
+			e.succeed(n)
+		}
+	}
+}
+
+func (e *Engine) advance(now time.Time) {
+	if !e.cancel {
+		e.wakeDelayed(now)
+		for len(e.ready) > 0 {
+			n := e.ready[0]
+			e.ready = e.ready[1:]
+			e.start(now, n)
+		}
+	}
+	switch {
+	case e.cancel && len(e.performing) == 0:
+		e.finish(e.result())
+	case e.graph.count == 0:
+		e.finish(e.result())
+	case len(e.failures) > 0 && len(e.performing) == 0 && len(e.asked) == 0 && len(e.delayed) == 0 && len(e.ready) == 0:
+		e.finish(e.result())
+	case len(e.failures) > 0 && !now.Before(e.deadline):
+		e.finish(e.result())
+	}
+}
+
+func (e *Engine) result() error {
+	switch {
+	case len(e.failures) > 0:
+		return &FailedError{Tasks: e.failures}
+	case e.cancel:
+		return Cancelled{}
+	}
+	return nil
+}
+
+func (e *Engine) finish(err error) {
+	if !e.finished {
+		e.finished = true
+		e.out = append(e.out, Finish{err})
+	}
+}
+
+func (e *Engine) record(t *Task) {
+	c := *t
+	e.out = append(e.out, Record{Task: &c})
+}
+
+// start begins a task that waits for nothing any more.
+func (e *Engine) start(now time.Time, n *node) {
+	if n.removed || n.blocked || n.queued || n.running || n.task.State.Ended() {
+		return
+	}
+	t := n.task
+	switch {
+	case t.ExecuteAfter.After(now):
+		n.queued = true
+		e.delay(n)
+		e.out = append(e.out, WakeAt{t.ExecuteAfter})
+	case t.Kind == Operation:
+		n.queued = true
+		e.asked[t.ID] = n
+		e.out = append(e.out, Ask{t})
+	case t.Kind == Subgraph:
+		e.enter(n)
+	default:
+		e.succeed(n)
+	}
+}
+
+func (e *Engine) delay(n *node) {
+	at := n.task.ExecuteAfter
+	i, _ := slices.BinarySearchFunc(e.delayed, at, func(d *node, at time.Time) int {
+		if c := d.task.ExecuteAfter.Compare(at); c != 0 {
+			return c
+		}
+		return -1
+	})
+	e.delayed = slices.Insert(e.delayed, i, n)
+}
+
+func (e *Engine) wakeDelayed(now time.Time) {
+	for len(e.delayed) > 0 && !e.delayed[0].task.ExecuteAfter.After(now) {
+		n := e.delayed[0]
+		e.delayed = e.delayed[1:]
+		n.queued = false
+		e.ready = append(e.ready, n)
+	}
+	if len(e.delayed) > 0 {
+		e.out = append(e.out, WakeAt{e.delayed[0].task.ExecuteAfter})
+	}
+}
+
+func (e *Engine) enter(n *node) {
+	if len(n.members) == 0 {
+		e.succeed(n)
+		return
+	}
+	n.task.State = Started
+	e.record(n.task)
+	for _, m := range sortedNodes(n.members) {
+		e.release(m, n)
+	}
+}
+
+// release takes away what d waited for; d becomes ready with the last one.
+func (e *Engine) release(d, n *node) {
+	unlink(d, n)
+	if len(d.waits) == 0 {
+		e.ready = append(e.ready, d)
+	}
+}
+
+func (e *Engine) granted(id string) {
+	n := e.asked[id]
+	if n == nil {
+		return
+	}
+	delete(e.asked, id)
+	n.queued = false
+	if e.cancel || n.removed || n.blocked {
+		e.out = append(e.out, Release{ID: id})
+		return
+	}
+	n.running = true
+	e.performing[id] = n
+	n.task.State = Sending
+	e.record(n.task)
+	e.out = append(e.out, Perform{n.task})
+}
+
+// Release gives back a slot that is not needed any more.
+type Release struct{ ID string }
+
+func (Release) command() {}
+
+// succeed ends a task whose record is its effect.
+func (e *Engine) succeed(n *node) {
+	n.task.State = Succeeded
+	e.record(n.task)
+	e.handle(time.Time{}, n)
+}
+
+// end notes a performed task's outcome.
+func (e *Engine) end(now time.Time, n *node, result any, failure *Failure) {
+	t := n.task
+	switch {
+	case failure == nil:
+		t.State, t.Result = Succeeded, result
+	case failure.Verdict == Reschedule:
+		t.State, t.Failure = Rescheduled, failure
+	default:
+		t.State, t.Failure = Failed, failure
+	}
+	e.record(t)
+	e.handle(now, n)
+}
+
+// handle decides what follows from an ended task.
+func (e *Engine) handle(now time.Time, n *node) {
+	t := n.task
+	if n.removed {
+		return
+	}
+	switch t.State {
+	case Succeeded:
+		if t.OnSuccess != nil {
+			e.answer(now, n, e.ask(t.OnSuccess, t))
+			return
+		}
+		e.leave(n)
+	case Rescheduled:
+		e.retry(now, n, Answer{RetryAfter: t.Failure.RetryAfter})
+	default:
+		switch {
+		case t.OnFailure != nil:
+			e.answer(now, n, e.ask(t.OnFailure, t))
+		case t.Kind == Subgraph || t.Failure == nil || t.Failure.Verdict == NonRecoverable:
+			e.fail(now, n)
+		default:
+			e.retry(now, n, Answer{RetryAfter: t.Failure.RetryAfter})
+		}
+	}
+}
+
+func (e *Engine) ask(h *Handler, t *Task) Answer {
+	f := e.handlers[h.Name]
+	if f == nil {
+		return Answer{Decision: Fail}
+	}
+	return f(e.graph, t)
+}
+
+func (e *Engine) answer(now time.Time, n *node, a Answer) {
+	for _, t := range a.Events {
+		if t.ID == "" {
+			t.ID = e.graph.ids.Next()
+		}
+		t.State = Succeeded
+		c := *t
+		e.out = append(e.out, Record{Task: &c, Added: true})
+	}
+	switch a.Decision {
+	case Continue:
+		e.leave(n)
+	case Retry:
+		e.retry(now, n, a)
+	default:
+		e.fail(now, n)
+	}
+}
+
+// leave removes a task that is done and releases what waited for it.
+func (e *Engine) leave(n *node) {
+	if n.removed {
+		return
+	}
+	container := e.graph.nodes[n.task.Container]
+	dependants := sortedNodes(n.dependants)
+	e.graph.remove(n)
+	for _, d := range dependants {
+		if len(d.waits) == 0 {
+			e.ready = append(e.ready, d)
+		}
+	}
+	if container != nil && len(container.members) == 0 && container.task.State == Started {
+		e.succeed(container)
+	}
+}
+
+func (e *Engine) retry(now time.Time, n *node, a Answer) {
+	t := n.task
+	if a.Replaced != nil {
+		e.replaced(n, a.Replaced)
+		return
+	}
+	if t.TotalRetries != Infinite && t.CurrentRetries >= t.TotalRetries && !a.IgnoreTotal {
+		e.fail(now, n)
+		return
+	}
+	again := *t
+	again.ID, again.State, again.Result, again.Failure, again.Resume = "", Pending, nil, nil, false
+	again.CurrentRetries++
+	again.RetriedTask = t.ID
+	wait := t.RetryInterval
+	if a.RetryAfter != nil {
+		wait = *a.RetryAfter
+	}
+	again.ExecuteAfter = now.Add(wait)
+	e.graph.Add(&again)
+	e.takePlace(n, e.graph.nodes[again.ID])
+}
+
+// takePlace lets m wait for nothing and be waited for as n was.
+func (e *Engine) takePlace(n, m *node) {
+	if c := e.graph.nodes[n.task.Container]; c != nil {
+		c.members[m] = struct{}{}
+	}
+	for _, d := range sortedNodes(n.dependants) {
+		link(d, m)
+	}
+	e.added(m)
+	e.graph.remove(n)
+	if len(m.waits) == 0 {
+		e.ready = append(e.ready, m)
+	}
+}
+
+func (e *Engine) added(n *node) {
+	c := *n.task
+	e.out = append(e.out, Record{Task: &c, Added: true, Dependencies: sortedIDs(n.waits)})
+}
+
+// replaced puts a subgraph that a handler has built in the place of n.
+func (e *Engine) replaced(n *node, by *Task) {
+	m := e.graph.nodes[by.ID]
+	var all func(*node)
+	all = func(s *node) {
+		for _, k := range sortedNodes(s.members) {
+			e.added(k)
+			all(k)
+		}
+	}
+	e.takePlace(n, m)
+	all(m)
+}
+
+// fail notes a failure that nobody retries: in a subgraph it is the
+// subgraph's, else the graph's. Whatever depends on it never runs.
+func (e *Engine) fail(now time.Time, n *node) {
+	container := e.graph.nodes[n.task.Container]
+	e.block(n)
+	if container != nil && !container.task.State.Ended() {
+		container.task.State, container.task.Failure = Failed, n.task.Failure
+		if container.task.Failure != nil && container.task.Payload == nil {
+			container.task.Payload = FailedMember{n.task}
+		}
+		e.record(container.task)
+		e.handle(now, container)
+		return
+	}
+	if container != nil {
+		return // the subgraph has failed already; its first failure counts
+	}
+	if len(e.failures) == 0 {
+		e.deadline = now.Add(e.graceAfter)
+		e.out = append(e.out, WakeAt{e.deadline})
+	}
+	culprit := n.task
+	if m, ok := culprit.Payload.(FailedMember); ok {
+		culprit = m.root()
+	}
+	e.failures = append(e.failures, culprit)
+}
+
+// FailedMember is the payload of a failed subgraph: the member that failed first.
+type FailedMember struct{ Task *Task }
+
+func (m FailedMember) root() *Task {
+	if inner, ok := m.Task.Payload.(FailedMember); ok {
+		return inner.root()
+	}
+	return m.Task
+}
+
+func (e *Engine) block(n *node) {
+	for d := range n.dependants {
+		if !d.blocked {
+			d.blocked = true
+			e.block(d)
+		}
+	}
+}

@@ -1,0 +1,233 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+type counter struct{ n int }
+
+func (c *counter) Next() string { c.n++; return fmt.Sprintf("t%04d", c.n) }
+
+// world is a model journal and performer for the pure engine.
+type world struct {
+	random *rand.Rand
+	stored map[string]*Stored
+	order  []string
+	done   map[string]int // logical task -> times it succeeded
+	ended  map[string]bool
+	deps   map[string][]string // of the first try: logical names
+	t      *testing.T
+	seed   uint64
+}
+
+// TestSimulation runs random graphs with random outcomes, crashes and
+// restores, and checks that every run ends, that order holds, and that
+// nothing recorded as done is done again.
+func TestSimulation(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3000) {
+		simulate(t, seed)
+	}
+}
+
+func simulate(t *testing.T, seed uint64) {
+	random := rand.New(rand.NewPCG(seed, 7))
+	ids := &counter{}
+	g := New(ids)
+	var all []*Task
+	deps := map[string][]string{}
+	var subgraphs []*Task
+	for i := range 3 + random.IntN(20) {
+		var in *Task
+		if len(subgraphs) > 0 && random.IntN(2) == 0 {
+			in = subgraphs[random.IntN(len(subgraphs))]
+		}
+		if random.IntN(5) == 0 {
+			subgraphs = append(subgraphs, g.AddSubgraph(in, fmt.Sprintf("s%d", i), 0))
+			continue
+		}
+		kind := Operation
+		if random.IntN(4) == 0 {
+			kind = NodeEvent
+		}
+		task := g.AddTo(in, &Task{Kind: kind, Name: fmt.Sprintf("op%d", i), TotalRetries: 2, RetryInterval: time.Second})
+		for _, before := range all {
+			if random.IntN(6) == 0 {
+				if err := g.Depend(task, before); err != nil {
+					t.Fatal(err)
+				}
+				deps[task.Name] = append(deps[task.Name], before.Name)
+			}
+		}
+		all = append(all, task)
+	}
+	stored := map[string]*Stored{}
+	for _, task := range g.Tasks() {
+		c := *task
+		stored[c.ID] = &Stored{Task: &c, Dependencies: g.Dependencies(c.ID)}
+	}
+	succeeded := map[string]int{}
+	failing := random.IntN(4) == 0
+	now := time.Unix(0, 0)
+	for life := 0; ; life++ {
+		if life > 200 {
+			t.Fatalf("seed %d: it never ends", seed)
+		}
+		e := NewEngine(g, nil, time.Minute)
+		queue := e.Step(now, Begin{})
+		var performing []string
+		var asked []string
+		crash := random.IntN(3) == 0
+		var finished *Finish
+		for steps := 0; finished == nil; steps++ {
+			if steps > 5000 {
+				t.Fatalf("seed %d: life %d makes no progress", seed, life)
+			}
+			for _, c := range queue {
+				switch c := c.(type) {
+				case Record:
+					if c.Added {
+						stored[c.Task.ID] = &Stored{Task: c.Task, Dependencies: c.Dependencies}
+					} else {
+						stored[c.Task.ID].Task = c.Task
+					}
+					if c.Task.State == Succeeded && c.Task.Kind != Subgraph {
+						succeeded[c.Task.Name]++
+					}
+				case Ask:
+					asked = append(asked, c.Task.ID)
+				case Perform:
+					for _, d := range deps[c.Task.Name] {
+						if succeeded[d] == 0 {
+							t.Fatalf("seed %d: %s runs before %s", seed, c.Task.Name, d)
+						}
+					}
+					if stored[c.Task.ID].Task.State != Sending {
+						t.Fatalf("seed %d: %s runs before its intent is durable", seed, c.Task.Name)
+					}
+					if succeeded[c.Task.Name] > 0 {
+						t.Fatalf("seed %d: %s runs again", seed, c.Task.Name)
+					}
+					performing = append(performing, c.Task.ID)
+				case Finish:
+					finished = &c
+				}
+			}
+			if finished != nil {
+				break
+			}
+			if crash && random.IntN(10) == 0 {
+				break
+			}
+			switch {
+			case len(asked) > 0 && random.IntN(2) == 0:
+				id := asked[0]
+				asked = asked[1:]
+				queue = e.Step(now, Granted{id})
+			case len(performing) > 0:
+				i := random.IntN(len(performing))
+				id := performing[i]
+				performing = slices.Delete(performing, i, i+1)
+				var f *Failure
+				switch random.IntN(10) {
+				case 0:
+					f = &Failure{Verdict: Recoverable, Message: "again"}
+				case 1:
+					f = &Failure{Verdict: Reschedule, Message: "later"}
+				case 2:
+					if failing {
+						f = &Failure{Verdict: NonRecoverable, Message: "no"}
+					}
+				}
+				queue = e.Step(now, Ended{ID: id, Failure: f})
+			default:
+				now = now.Add(time.Second)
+				queue = e.Step(now, Tick{})
+			}
+		}
+		if finished != nil {
+			var failed *FailedError
+			if finished.Err == nil {
+				for _, task := range all {
+					if succeeded[task.Name] != 1 {
+						t.Fatalf("seed %d: %s succeeded %d times", seed, task.Name, succeeded[task.Name])
+					}
+				}
+			} else if !errors.As(finished.Err, &failed) {
+				t.Fatalf("seed %d: %v", seed, finished.Err)
+			}
+			return
+		}
+		list := make([]Stored, 0, len(stored))
+		for _, s := range stored {
+			c := *s.Task
+			list = append(list, Stored{Task: &c, Dependencies: s.Dependencies})
+		}
+		var err error
+		if g, err = Restore(ids, list); err != nil {
+			return // it had failed for good
+		}
+	}
+}
+
+type nothing struct{}
+
+func (nothing) Commit(context.Context, []Record) error { return nil }
+func (nothing) Perform(_ context.Context, _ *Task, started func()) (any, error) {
+	started()
+	return nil, nil
+}
+func (nothing) Acquire(context.Context, *Task) (func(), error) { return func() {}, nil }
+
+type flaky struct {
+	nothing
+	mu    sync.Mutex
+	tries int
+}
+
+func (f *flaky) Perform(context.Context, *Task, func()) (any, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.tries++; f.tries < 3 {
+		return nil, errors.New("not yet")
+	}
+	return "done", nil
+}
+
+func TestRunRetries(t *testing.T) {
+	t.Parallel()
+	g := New(&counter{})
+	g.Add(&Task{Kind: Operation, Name: "a", TotalRetries: 5})
+	p := &flaky{}
+	if err := Run(t.Context(), g, Options{Journal: nothing{}, Limiter: nothing{}, Performer: p}); err != nil {
+		t.Fatal(err)
+	}
+	if p.tries != 3 {
+		t.Errorf("%d tries", p.tries)
+	}
+}
+
+func BenchmarkChain(b *testing.B) {
+	for _, n := range []int{1000, 10000, 100000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for range b.N {
+				g := New(&counter{})
+				s := g.NewSequence(nil)
+				for range n {
+					s.Add(&Task{Kind: Operation})
+				}
+				if err := Run(b.Context(), g, Options{Journal: nothing{}, Limiter: nothing{}, Performer: nothing{}}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/task")
+		})
+	}
+}

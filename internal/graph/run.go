@@ -1,0 +1,269 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Journal makes records durable, in order, before it returns.
+type Journal interface {
+	Commit(ctx context.Context, records []Record) error
+}
+
+// Performer carries out operations.
+type Performer interface {
+	// Perform runs one task to its end. It calls started when the task has
+	// really begun. Failures are a *Failure; any other error is recoverable.
+	Perform(ctx context.Context, t *Task, started func()) (any, error)
+}
+
+// Limiter hands out slots for operations.
+type Limiter interface {
+	// Acquire waits for a slot; release gives it back, once.
+	Acquire(ctx context.Context, t *Task) (release func(), err error)
+}
+
+// Control says what is asked of a run from outside.
+type Control int
+
+// The requests.
+const (
+	Graceful Control = iota // start nothing more, end when what runs has ended
+	Force                   // end at once; what runs is left to end by itself
+	Kill                    // stop what runs, then end
+)
+
+// Options are what a run needs. Journal, Performer and Limiter are required.
+type Options struct {
+	Journal       Journal
+	Performer     Performer
+	Limiter       Limiter
+	Handlers      map[string]HandlerFunc
+	WaitAfterFail time.Duration
+	Control       <-chan Control // nil: no requests
+	// Leave is given a function that waits for the tasks that a forced end
+	// leaves running; nil waits for them before Run returns.
+	Leave func(wait func())
+	Now   func() time.Time // nil: time.Now
+}
+
+// Run runs the graph to its end. It returns nil, Cancelled, *FailedError, the
+// journal's error, or ctx's cause if ctx ended: then the run is abandoned,
+// everything is stopped and nothing more is written. All goroutines have ended
+// when it returns, but for those given to Leave.
+func Run(ctx context.Context, g *Graph, o Options) error {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	r := &runner{
+		opts: o, engine: NewEngine(g, o.Handlers, o.WaitAfterFail), events: make(chan Event, 64), gone: make(chan struct{}),
+		asks: make(chan *Task), slots: map[string]func(){},
+	}
+	return r.run(ctx)
+}
+
+type runner struct {
+	opts   Options
+	engine *Engine
+	events chan Event
+	gone   chan struct{} // closed when the loop has ended
+
+	pending    []Command // not carried out yet
+	committing []Command // its records are being made durable
+	committed  chan error
+
+	waiting []*Task // for a slot, in order
+	asks    chan *Task
+	mu      sync.Mutex
+	slots   map[string]func() // releases of granted slots; guarded by mu
+
+	timer *time.Timer
+	work  sync.WaitGroup // performers
+	aux   sync.WaitGroup // the slot asker and the committer
+}
+
+func (r *runner) run(parent context.Context) (err error) {
+	ctx, stop := context.WithCancel(parent)
+	perform, kill := context.WithCancel(ctx)
+	r.committed = make(chan error, 1)
+	r.timer = time.NewTimer(time.Hour)
+	defer r.timer.Stop()
+	r.aux.Go(func() { r.askForSlots(ctx) })
+	forced := false
+	defer func() {
+		close(r.gone)
+		if forced && r.opts.Leave != nil && err != nil && parent.Err() == nil {
+			r.opts.Leave(func() { r.work.Wait(); stop(); kill() })
+			return
+		}
+		kill()
+		stop()
+		r.work.Wait()
+		r.aux.Wait()
+	}()
+
+	r.step(Begin{})
+	for {
+		done, err := r.carryOut(ctx, perform)
+		if done {
+			return err
+		}
+		var ask chan *Task
+		var next *Task
+		if len(r.waiting) > 0 {
+			ask, next = r.asks, r.waiting[0]
+		}
+		select {
+		case <-parent.Done():
+			return context.Cause(parent)
+		case ev := <-r.events:
+			r.step(ev)
+			r.drain()
+		case ask <- next:
+			r.waiting = r.waiting[1:]
+		case err := <-r.committed:
+			if err != nil {
+				return fmt.Errorf("journal: %w", err)
+			}
+			if done, err := r.dispatch(perform); done {
+				return err
+			}
+		case <-r.timer.C:
+			r.step(Tick{})
+		case c := <-r.opts.Control:
+			switch c {
+			case Kill:
+				kill()
+				r.step(Cancel{})
+			case Force:
+				forced = true
+				r.step(Cancel{Now: true})
+			default:
+				r.step(Cancel{})
+			}
+		}
+	}
+}
+
+func (r *runner) step(ev Event) {
+	r.pending = append(r.pending, r.engine.Step(r.opts.Now(), ev)...)
+}
+
+// drain applies all events that have arrived, so that one commit serves them.
+func (r *runner) drain() {
+	for {
+		select {
+		case ev := <-r.events:
+			r.step(ev)
+		default:
+			return
+		}
+	}
+}
+
+// carryOut starts a commit of the pending records, or carries the commands out
+// directly if there are none, unless a commit is under way.
+func (r *runner) carryOut(ctx, perform context.Context) (done bool, err error) {
+	if r.committing != nil || len(r.pending) == 0 {
+		return false, nil
+	}
+	r.committing, r.pending = r.pending, nil
+	var records []Record
+	for _, c := range r.committing {
+		if rec, ok := c.(Record); ok {
+			records = append(records, rec)
+		}
+	}
+	if len(records) == 0 {
+		return r.dispatch(perform)
+	}
+	r.aux.Go(func() { r.committed <- r.opts.Journal.Commit(ctx, records) })
+	return false, nil
+}
+
+// dispatch carries out the commands whose records are durable.
+func (r *runner) dispatch(perform context.Context) (done bool, err error) {
+	commands := r.committing
+	r.committing = nil
+	for _, c := range commands {
+		switch c := c.(type) {
+		case Ask:
+			r.waiting = append(r.waiting, c.Task)
+		case Release:
+			r.release(c.ID)
+		case Perform:
+			r.perform(perform, c.Task)
+		case WakeAt:
+			r.timer.Reset(max(0, c.At.Sub(r.opts.Now())))
+		case Finish:
+			return true, c.Err
+		}
+	}
+	return false, nil
+}
+
+// askForSlots asks for one slot after the other, so that a thousand ready tasks
+// don't mean a thousand waiting goroutines.
+func (r *runner) askForSlots(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case t := <-r.asks:
+			release, err := r.opts.Limiter.Acquire(ctx, t)
+			if err != nil {
+				return
+			}
+			r.mu.Lock()
+			r.slots[t.ID] = release
+			r.mu.Unlock()
+			select {
+			case r.events <- Granted{t.ID}:
+			case <-ctx.Done():
+				r.release(t.ID)
+				return
+			}
+		}
+	}
+}
+
+func (r *runner) release(id string) {
+	r.mu.Lock()
+	release := r.slots[id]
+	delete(r.slots, id)
+	r.mu.Unlock()
+	if release != nil {
+		release()
+	}
+}
+
+func (r *runner) perform(ctx context.Context, t *Task) {
+	task := *t
+	r.work.Go(func() {
+		defer r.release(task.ID)
+		result, err := r.opts.Performer.Perform(ctx, &task, func() { r.send(Began{task.ID}) })
+		r.send(Ended{ID: task.ID, Result: result, Failure: asFailure(err)})
+	})
+}
+
+// send hands an event to the loop, or drops it if the loop has gone.
+func (r *runner) send(ev Event) {
+	select {
+	case r.events <- ev:
+	case <-r.gone:
+	}
+}
+
+func asFailure(err error) *Failure {
+	if err == nil {
+		return nil
+	}
+	var f *Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	return &Failure{Verdict: Recoverable, Type: "RecoverableError", Message: err.Error()}
+}
