@@ -1,0 +1,128 @@
+package workflow
+
+import (
+	"fmt"
+	"time"
+
+	"windlass/internal/graph"
+	"windlass/internal/value"
+)
+
+// stored is a task's parameters as they are kept and as the REST API shows
+// them: the original's keys, with what this engine needs beside them.
+type stored struct {
+	OnSuccess      *graph.Handler `json:"on_success"`
+	OnFailure      *graph.Handler `json:"on_failure"`
+	RetriedTask    *string        `json:"retried_task"`
+	CurrentRetries int            `json:"current_retries"`
+	SendEvents     bool           `json:"send_task_events"`
+	RetryInterval  float64        `json:"retry_interval"` // seconds
+	TotalRetries   int            `json:"total_retries"`
+	Info           string         `json:"info"`
+	Error          *string        `json:"error"`
+	Container      *string        `json:"containing_subgraph"`
+	ExecuteAfter   *float64       `json:"execute_after,omitempty"` // unix seconds
+	TaskKwargs     value.Any      `json:"task_kwargs"`
+}
+
+// EncodeTask gives a task's parameters for the journal.
+func EncodeTask(t *graph.Task) (map[string]any, error) {
+	s := stored{
+		OnSuccess: t.OnSuccess, OnFailure: t.OnFailure, CurrentRetries: t.CurrentRetries, SendEvents: t.SendEvents,
+		RetryInterval: t.RetryInterval.Seconds(), TotalRetries: t.TotalRetries, Info: t.Info,
+		RetriedTask: optional(t.RetriedTask), Container: optional(t.Container),
+	}
+	if t.Failure != nil {
+		s.Error = &t.Failure.Message
+	}
+	if !t.ExecuteAfter.IsZero() {
+		at := float64(t.ExecuteAfter.UnixMicro()) / 1e6
+		s.ExecuteAfter = &at
+	}
+	var err error
+	if s.TaskKwargs.V, err = encodePayload(t.Payload); err != nil {
+		return nil, fmt.Errorf("task %s: %w", t.Name, err)
+	}
+	v, err := value.Of(s)
+	if err != nil {
+		return nil, fmt.Errorf("task %s: %w", t.Name, err)
+	}
+	return v.(map[string]any), nil
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// encodePayload puts an operation into the original's shape: inputs as kwargs,
+// everything else as the operation's context.
+func encodePayload(payload any) (any, error) {
+	switch p := payload.(type) {
+	case *OperationPayload:
+		c := *p
+		c.Inputs = nil
+		context, err := value.Of(c)
+		if err != nil {
+			return nil, err
+		}
+		kwargs := value.CopyMap(p.Inputs)
+		if kwargs == nil {
+			kwargs = map[string]any{}
+		}
+		kwargs["__cloudify_context"] = context
+		return map[string]any{"kwargs": kwargs}, nil
+	case *StatePayload, *EventPayload:
+		return value.Of(p)
+	}
+	return map[string]any{}, nil
+}
+
+// DecodeTask fills a task from stored parameters. Kind and State are set by
+// the caller before.
+func DecodeTask(t *graph.Task, parameters map[string]any) error {
+	var s stored
+	if err := value.Into(parameters, &s); err != nil {
+		return fmt.Errorf("stored task %s: %w", t.ID, err)
+	}
+	t.OnSuccess, t.OnFailure, t.CurrentRetries, t.SendEvents = s.OnSuccess, s.OnFailure, s.CurrentRetries, s.SendEvents
+	t.RetryInterval = time.Duration(s.RetryInterval * float64(time.Second))
+	t.TotalRetries, t.Info = s.TotalRetries, s.Info
+	if s.RetriedTask != nil {
+		t.RetriedTask = *s.RetriedTask
+	}
+	if s.Container != nil {
+		t.Container = *s.Container
+	}
+	if s.ExecuteAfter != nil {
+		t.ExecuteAfter = time.UnixMicro(int64(*s.ExecuteAfter * 1e6)).UTC()
+	}
+	if s.Error != nil {
+		t.Failure = &graph.Failure{Message: *s.Error}
+	}
+	return decodePayload(t, s.TaskKwargs.V)
+}
+
+func decodePayload(t *graph.Task, kwargs any) error {
+	switch t.Kind {
+	case graph.Operation, graph.DryRun:
+		outer, _ := kwargs.(map[string]any)
+		inputs, _ := outer["kwargs"].(map[string]any)
+		p := &OperationPayload{}
+		if err := value.Into(inputs["__cloudify_context"], p); err != nil {
+			return fmt.Errorf("stored task %s: %w", t.ID, err)
+		}
+		p.Inputs = value.CopyMap(inputs)
+		delete(p.Inputs, "__cloudify_context")
+		t.Payload = p
+	case graph.SetState:
+		t.Payload = &StatePayload{}
+		return value.Into(kwargs, t.Payload)
+	case graph.NodeEvent, graph.WorkflowEvent:
+		t.Payload = &EventPayload{}
+		return value.Into(kwargs, t.Payload)
+	}
+	return nil
+}

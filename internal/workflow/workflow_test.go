@@ -1,0 +1,224 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"windlass/internal/blueprint/plan"
+	"windlass/internal/graph"
+	"windlass/internal/value"
+)
+
+type ids struct{ n int }
+
+func (i *ids) Next() string { i.n++; return fmt.Sprintf("task-%d", i.n) }
+
+// stage runs graphs one task at a time and writes down what happens.
+type stage struct {
+	t     *testing.T
+	d     *Deployment
+	lines []string
+	fail  map[string]int // "instance operation" -> how often it fails
+}
+
+func (s *stage) Log(_ context.Context, level, message string) {
+	s.lines = append(s.lines, strings.ToUpper(level)+" "+message)
+}
+
+func (s *stage) Deployment(context.Context) (*Deployment, error) { return s.d, nil }
+
+func (s *stage) Execute(
+	_ context.Context, name string, handlers map[string]graph.HandlerFunc, build func(graph.IDs) (*graph.Graph, error),
+) error {
+	s.lines = append(s.lines, "graph "+name)
+	g, err := build(&ids{})
+	if err != nil {
+		return err
+	}
+	for _, t := range g.Tasks() {
+		s.roundTrip(t)
+	}
+	e := graph.NewEngine(g, handlers, time.Minute)
+	now := time.Unix(0, 0)
+	queue := e.Step(now, graph.Begin{})
+	for {
+		var next []graph.Command
+		for _, c := range queue {
+			switch c := c.(type) {
+			case graph.Record:
+				if c.Task.State != graph.Pending {
+					s.record(c.Task)
+				}
+			case graph.Ask:
+				next = append(next, e.Step(now, graph.Granted{ID: c.Task.ID})...)
+			case graph.Perform:
+				p := c.Task.Payload.(*OperationPayload)
+				key := p.InstanceID + " " + p.Operation[strings.LastIndex(p.Operation, ".")+1:]
+				ended := graph.Ended{ID: c.Task.ID}
+				if s.fail[key] > 0 {
+					s.fail[key]--
+					ended.Failure = &graph.Failure{Verdict: graph.Recoverable, Type: "RecoverableError", Message: "broken"}
+				}
+				next = append(next, e.Step(now, ended)...)
+			case graph.Finish:
+				return c.Err
+			}
+		}
+		if len(next) == 0 {
+			now = now.Add(time.Minute)
+			next = e.Step(now, graph.Tick{})
+		}
+		queue = next
+	}
+}
+
+// roundTrip checks that a task survives the journal.
+func (s *stage) roundTrip(t *graph.Task) {
+	parameters, err := EncodeTask(t)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	back := &graph.Task{ID: t.ID, Kind: t.Kind, Name: t.Name, State: t.State, Position: t.Position}
+	if err := DecodeTask(back, parameters); err != nil {
+		s.t.Fatal(err)
+	}
+	again, err := EncodeTask(back)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if !value.Equal(parameters, again) {
+		s.t.Errorf("a task changed on its way through the journal: %v, %v", parameters, again)
+	}
+}
+
+func (s *stage) record(t *graph.Task) {
+	switch p := t.Payload.(type) {
+	case *StatePayload:
+		s.lines = append(s.lines, fmt.Sprintf("%s -> %s", p.InstanceID, p.State))
+		s.d.Instance(p.InstanceID).State = p.State
+	case *EventPayload:
+		s.lines = append(s.lines, fmt.Sprintf("%s: %s", p.InstanceID, p.Event))
+	case *OperationPayload:
+		if t.State.Ended() {
+			side := ""
+			if p.Related != nil {
+				side = " with " + p.Related.InstanceID
+			}
+			s.lines = append(s.lines, fmt.Sprintf("%s %s%s: %s", p.InstanceID, p.Operation, side, t.State))
+		}
+	}
+}
+
+// small is a host, a server in it, and an application connected to the server.
+func small(state string) *Deployment {
+	central := plan.Central
+	op := func(name string) plan.Operation {
+		return plan.Operation{Plugin: "script", Operation: "script_runner.tasks.run", Executor: &central,
+			Inputs: value.Map{"script_path": name + ".sh"}}
+	}
+	host := &Node{ID: "host", Type: "cloudify.nodes.Compute", TypeHierarchy: []string{"cloudify.nodes.Root", "cloudify.nodes.Compute"}}
+	server := &Node{
+		ID: "server", TypeHierarchy: []string{"cloudify.nodes.Root"},
+		Operations: map[string]plan.Operation{
+			lifecycle + "create": op("create"), lifecycle + "start": op("start"), lifecycle + "stop": op("stop"),
+		},
+		Relationships: []plan.Relationship{{Type: "cloudify.relationships.contained_in", TargetID: "host"}},
+	}
+	app := &Node{
+		ID: "app", TypeHierarchy: []string{"cloudify.nodes.Root"},
+		Operations: map[string]plan.Operation{lifecycle + "configure": op("configure"), lifecycle + "delete": op("delete")},
+		Relationships: []plan.Relationship{{
+			Type: "cloudify.relationships.connected_to", TargetID: "server",
+			SourceOperations: map[string]plan.Operation{relLife + "establish": op("establish"), relLife + "unlink": op("unlink")},
+			TargetOperations: map[string]plan.Operation{relLife + "preconfigure": op("preconfigure")},
+		}},
+	}
+	d := &Deployment{
+		ID: "d", Nodes: map[string]*Node{"host": host, "server": server, "app": app},
+		Settings: Settings{TaskRetries: 1, RetryInterval: time.Second},
+		Instances: []*Instance{
+			{ID: "host_1", NodeID: "host", Node: host, State: state},
+			{ID: "server_1", NodeID: "server", Node: server, State: state, Relationships: []plan.InstanceRelationship{
+				{Type: "cloudify.relationships.contained_in", TargetName: "host", TargetID: "host_1"}}},
+			{ID: "app_1", NodeID: "app", Node: app, State: state, Relationships: []plan.InstanceRelationship{
+				{Type: "cloudify.relationships.connected_to", TargetName: "server", TargetID: "server_1"}}},
+		},
+	}
+	return d
+}
+
+func TestTranscripts(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		workflow   string
+		state      string
+		parameters map[string]any
+		fail       map[string]int
+		dry        bool
+		subgraph   int
+	}{
+		"install":                 {workflow: "install", state: "uninitialized"},
+		"install_dry_run":         {workflow: "install", state: "uninitialized", dry: true},
+		"install_retry":           {workflow: "install", state: "uninitialized", fail: map[string]int{"server_1 start": 1}},
+		"install_failed":          {workflow: "install", state: "uninitialized", fail: map[string]int{"server_1 start": 2}},
+		"install_subgraph_retry":  {workflow: "install", state: "uninitialized", subgraph: 1, fail: map[string]int{"server_1 start": 2}},
+		"install_one_node":        {workflow: "install", state: "started", parameters: map[string]any{"node_ids": []any{"server"}}},
+		"uninstall":               {workflow: "uninstall", state: "started"},
+		"uninstall_ignore":        {workflow: "uninstall", state: "started", parameters: map[string]any{"ignore_failure": true}, fail: map[string]int{"server_1 stop": 1}},
+		"uninstall_after_failure": {workflow: "uninstall", state: "starting"},
+		"restart":                 {workflow: "restart", state: "started", parameters: map[string]any{"run_by_dependency_order": true}},
+		"execute_operation": {workflow: "execute_operation", state: "started", parameters: map[string]any{
+			"operation": lifecycle + "configure", "operation_kwargs": map[string]any{"x": int64(1)}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := small(tc.state)
+			d.DryRun, d.Settings.SubgraphRetries = tc.dry, tc.subgraph
+			s := &stage{t: t, d: d, fail: tc.fail}
+			f, ok := Lookup(Plugin, "cloudify.plugins.workflows."+tc.workflow)
+			if !ok {
+				t.Fatalf("no workflow %s", tc.workflow)
+			}
+			if err := f(t.Context(), s, tc.parameters); err != nil {
+				s.lines = append(s.lines, "ERROR "+err.Error())
+			}
+			golden(t, name, strings.Join(s.lines, "\n")+"\n")
+		})
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".txt")
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDuplicateDefinitionIsRefused(t *testing.T) {
+	t.Parallel()
+	f, _ := Lookup(Plugin, "cloudify.plugins.workflows.execute_operation")
+	err := f(t.Context(), &stage{t: t, d: small("started")}, map[string]any{
+		"operation": lifecycle + "create", "operation_kwargs": map[string]any{"script_path": "other.sh"},
+	})
+	if err == nil || !strings.Contains(err.Error(), "Duplicate definition of script_path") {
+		t.Errorf("got %v", err)
+	}
+}
