@@ -100,6 +100,8 @@ func (i *Instance) in(states ...string) bool { return slices.Contains(states, i.
 // install builds the sequence that brings an instance up.
 func (s *sequencer) install() {
 	i := s.i
+	before := s.out
+	s.out = nil
 	if !i.in("started", "starting", "created", "creating", "configured", "configuring") {
 		s.framed(validation+"create", "Validating node instance before creation", "Node instance validated before creation",
 			"Validating node instance before creation: nothing to do")
@@ -127,13 +129,12 @@ func (s *sequencer) install() {
 		s.relationships("establish", "Establishing relationships", "Relationships established", false)
 	}
 	if !s.real() {
-		s.out = nil
+		s.out = before
 		s.out.add(s.st("started"), s.ev("Node instance started (nothing to do)"))
 		return
 	}
-	var all items
-	all.add(s.st("initializing"))
-	s.out = append(all, s.out...)
+	before.add(s.st("initializing"))
+	s.out = append(before, s.out...)
 	s.out.add(s.st("started"), s.ev("Node instance started"))
 }
 
