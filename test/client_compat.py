@@ -344,6 +344,10 @@ def secrets():
         c.secrets.set_visibility("compat_schema", "tenant")
     found = c.secrets.list(constraints={"name_pattern": {"starts_with": "compat_s"}})
     same(sorted(s.key for s in found), ["compat_schema", "compat_secret"])
+    exported = [x for x in c.secrets.export() if x["key"] == "compat_secret"]
+    same([(x["value"], x["encrypted"]) for x in exported], [("third", False)])
+    answer = c.secrets.import_secrets(exported, override_collisions=False)
+    same(answer["colliding_secrets"], {"default_tenant": ["compat_secret"]})
     c.secrets.delete("compat_schema")
     c.secrets.delete("compat_secret")
     with refused(errors.CloudifyClientError, 404, "Requested `Secret` with ID `compat_secret` was not found"):
@@ -726,10 +730,10 @@ def empty_lists():
 
 @step
 def uninstall_and_delete():
-    with refused(errors.DependentExistsError, 400, "There are live nodes for this deployment"):
+    with refused(errors.CloudifyClientError, 400, "There are live nodes for this deployment"):
         c.deployments.delete("compat_dep")
     same(wait(c.executions.start("compat_dep", "uninstall").id).status, "terminated")
-    with refused(errors.DependentExistsError, 400, "Can't delete blueprint compat_bp"):
+    with refused(errors.CloudifyClientError, 400, "Can't delete blueprint compat_bp"):
         c.blueprints.delete("compat_bp", force=True)
     c.deployments.delete("compat_dep")
     until = time.time() + PATIENCE

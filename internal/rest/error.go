@@ -124,6 +124,8 @@ func answerTo(err error) answer {
 		return recordAnswer(record)
 	case errors.Is(err, store.ErrBadQuery):
 		return coded("bad_parameters_error", err.Error(), nil)
+	case errors.Is(err, store.ErrFenced), errors.Is(err, store.ErrVersion), errors.Is(err, store.ErrExists):
+		return coded("conflict_error", err.Error(), nil)
 	case errors.Is(err, store.ErrNotFound):
 		return coded("not_found_error", err.Error(), nil)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -151,7 +153,7 @@ func recordAnswer(e *store.RecordError) answer {
 		return coded("not_found_error", fmt.Sprintf("Requested `%s` with ID `%s` was not found", e.Kind, e.ID), nil)
 	case errors.Is(e, store.ErrExists):
 		return coded("conflict_error", fmt.Sprintf("<%s id=`%s`> already exists", e.Kind, e.ID), nil)
-	case errors.Is(e, store.ErrVersion):
+	case errors.Is(e, store.ErrVersion), errors.Is(e, store.ErrFenced):
 		return coded("conflict_error", e.Error(), nil)
 	case errors.Is(e, store.ErrBadQuery):
 		return coded("bad_parameters_error", e.Error(), nil)

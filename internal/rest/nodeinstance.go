@@ -1,9 +1,12 @@
 package rest
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"windlass/internal/blueprint/plan"
 	"windlass/internal/store"
@@ -216,6 +219,9 @@ func (s *server) postInstances(w http.ResponseWriter, r *request) error {
 		}
 		instances[i] = n
 	}
+	if err := renameClashing(r.Context(), s.Store, instances); err != nil {
+		return err
+	}
 	err = s.Store.Write(r.Context(), func(tx store.Tx) error {
 		if err := tx.AddInstances(r.Context(), instances); err != nil {
 			return err
@@ -231,6 +237,37 @@ func (s *server) postInstances(w http.ResponseWriter, r *request) error {
 		items[i] = instanceShape.encode(n, nil)
 	}
 	writeJSON(w, http.StatusCreated, q.envelope(items, len(items), nil))
+	return nil
+}
+
+// renameClashing gives new ids to instances whose ids are taken in the tenant,
+// and puts right what refers to them.
+func renameClashing(ctx context.Context, known store.NodeReader, instances []store.NodeInstance) error {
+	renamed := map[string]string{}
+	for i := range instances {
+		n := &instances[i]
+		if _, err := known.GetInstance(ctx, n.Tenant, n.ID); errors.Is(err, store.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		fresh := n.NodeID + "_" + strings.ReplaceAll(uuid.NewString(), "-", "")[:8]
+		renamed[n.ID], n.ID = fresh, fresh
+	}
+	if len(renamed) == 0 {
+		return nil
+	}
+	for i := range instances {
+		n := &instances[i]
+		if fresh, is := renamed[n.HostID]; is {
+			n.HostID = fresh
+		}
+		for j, rel := range n.Relationships {
+			if fresh, is := renamed[rel.TargetID]; is {
+				n.Relationships[j].TargetID = fresh
+			}
+		}
+	}
 	return nil
 }
 

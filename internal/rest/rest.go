@@ -19,7 +19,6 @@ import (
 // Executions is what the API needs of the execution room.
 type Executions interface {
 	Start(ctx context.Context, r execution.StartRequest) (store.Execution, error)
-	StartSystem(ctx context.Context, tx store.Tx, r execution.SystemRequest) (store.Execution, error)
 	Cancel(ctx context.Context, tenant, id string, how execution.Action) (store.Execution, error)
 	Resume(ctx context.Context, tenant, id string, force bool) (store.Execution, error)
 	UpdateStatus(ctx context.Context, u execution.StatusUpdate) (store.Execution, error)

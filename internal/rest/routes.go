@@ -91,6 +91,8 @@ func (s *server) routes() []route {
 
 		// Secrets.
 		{method: "GET", path: "/secrets", permission: "secret_list", summary: "List secrets, without their values", query: listQuery("_filter_id"), result: listOf("ListedSecret"), handle: s.listSecrets},
+		{method: "GET", path: "/secrets/share/export", permission: "secret_export", summary: "Secrets with their values, for another manager", query: listQuery("_passphrase _include_metadata:boolean"), result: one(""), handle: s.exportSecrets},
+		{method: "POST", path: "/secrets/share/import", permission: "secret_import", summary: "Take in exported secrets", body: fields("secrets_list*:array override_collisions*:boolean tenant_map:object passphrase"), result: one(""), handle: s.importSecrets},
 		{method: "GET", path: "/secrets/{key}", permission: "secret_get", summary: "One secret with its value", query: objectQuery("_skip_value:boolean"), result: one("Secret"), handle: s.getSecret},
 		{method: "PUT", path: "/secrets/{key}", permission: "secret_create", summary: "Store a secret", body: fields("value*:any update_if_exists:boolean is_hidden_value:boolean visibility schema:object provider_name provider_options:object"), result: one("Secret"), handle: s.putSecret},
 		{method: "PATCH", path: "/secrets/{key}", permission: "secret_update", summary: "Change a secret", body: fields("value:any visibility is_hidden_value:boolean creator provider_name provider_options:object"), result: one("Secret"), handle: s.patchSecret},
@@ -175,6 +177,7 @@ func shapes() map[string][]param {
 	add(operationShape.describe())
 	add(secretShape.describe())
 	add(listedSecretShape.describe())
+	add(exportedShape.describe())
 	add(userShape.describe())
 	add(tenantShape.describe())
 	add(tokenShape.describe())

@@ -22,6 +22,7 @@ type searched struct {
 	attributes []string
 	labels     bool
 	name       string // field that name patterns are about
+	id         string // field that valid values are about
 }
 
 // rules reads the rules of a search from its body: either filter rules or the
@@ -87,7 +88,7 @@ func (s *server) constraintRules(constraints map[string]any, k searched, q *list
 			if !good {
 				return nil, bad
 			}
-			key := k.name
+			key := k.id
 			if name == "tenants" {
 				key = "tenant_name"
 			}
@@ -141,7 +142,7 @@ func (s *server) searchBlueprints(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	rules, err := s.rules(r, searched{blueprintAttributes, true, "id"}, &q)
+	rules, err := s.rules(r, searched{blueprintAttributes, true, "id", "id"}, &q)
 	if err != nil {
 		return err
 	}
@@ -161,7 +162,7 @@ func (s *server) deploymentSearch(r *request) (listing, []rule, error) {
 	if err != nil {
 		return q, nil, err
 	}
-	rules, err := s.rules(r, searched{deploymentAttributes, true, "display_name"}, &q)
+	rules, err := s.rules(r, searched{deploymentAttributes, true, "display_name", "id"}, &q)
 	return q, rules, err
 }
 
@@ -190,7 +191,7 @@ func (s *server) nodeSearch(r *request, name string) (listing, []rule, error) {
 	if err != nil {
 		return q, nil, err
 	}
-	rules, err := s.rules(r, searched{nodeAttributes, false, name}, &q)
+	rules, err := s.rules(r, searched{nodeAttributes, false, name, name}, &q)
 	if err != nil {
 		return q, nil, err
 	}
@@ -249,7 +250,7 @@ func (s *server) searchInstances(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	rules, err := s.rules(r, searched{instanceAttributes, false, "id"}, &q)
+	rules, err := s.rules(r, searched{instanceAttributes, false, "id", "id"}, &q)
 	if err != nil {
 		return err
 	}
@@ -261,7 +262,7 @@ func (s *server) searchSecrets(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	rules, err := s.rules(r, searched{secretAttributes, false, "key"}, &q)
+	rules, err := s.rules(r, searched{secretAttributes, false, "key", "key"}, &q)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 const (
 	streamBatch = 200
 	heartbeat   = 15 * time.Second
-	lookAgain   = 2 * time.Second // wake-ups may be lost
+	lookAgain   = time.Second // wake-ups may be lost, and not every change of status comes with an event
 )
 
 // streamEvents sends the execution's events and logs as they are stored, as
@@ -41,8 +41,8 @@ func (s *server) streamEvents(w http.ResponseWriter, r *request) error {
 		return fail("too_many_streams_error", "%d event streams are open already; try again later", s.MaxStreams)
 	}
 	out := &eventStream{w: w, rc: http.NewResponseController(w), s: s}
-	if err := out.open(); err != nil {
-		return err
+	if err := out.open(); err != nil || r.Method == http.MethodHead {
+		return nil // the client has gone, or wants no more
 	}
 	s.follow(r, e, after, out)
 	return nil
@@ -68,10 +68,10 @@ func streamStart(r *request) (int64, error) {
 // server stops. Errors from here on can only end the stream.
 func (s *server) follow(r *request, e store.Execution, after int64, out *eventStream) {
 	ctx := r.Context()
+	// Executions in general are not listened to: with many streams every change
+	// of any of them would wake all.
 	events, stopEvents := s.Store.Subscribe(store.TopicEvents(e.ID))
 	defer stopEvents()
-	changes, stopChanges := s.Store.Subscribe(store.TopicExecutions)
-	defer stopChanges()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	again := time.NewTicker(lookAgain)
@@ -101,7 +101,7 @@ func (s *server) follow(r *request, e store.Execution, after int64, out *eventSt
 			_ = out.send("", "end", object{"status": string(now.Status)})
 			return
 		}
-		if !waitForNews(r, s, events, changes, beat.C, again.C, out) {
+		if !s.waitForNews(r, events, beat.C, again.C, out) {
 			return
 		}
 	}
@@ -109,12 +109,10 @@ func (s *server) follow(r *request, e store.Execution, after int64, out *eventSt
 
 // waitForNews waits until there may be something to send; false means that
 // the stream is over.
-func waitForNews(r *request, s *server, events, changes <-chan struct{}, beat, again <-chan time.Time, out *eventStream) bool {
+func (s *server) waitForNews(r *request, events <-chan struct{}, beat, again <-chan time.Time, out *eventStream) bool {
 	for {
 		select {
 		case <-events:
-			return true
-		case <-changes:
 			return true
 		case <-again:
 			return true

@@ -88,15 +88,21 @@ func (s *server) listTenants(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	out := store.Page[tenant]{Total: page.Total}
-	for _, t := range page.Items {
-		described, err := s.describeTenant(r, t)
-		if err != nil {
-			return err
-		}
-		out.Items = append(out.Items, described)
+	detail, err := r.queryFlag("_get_data", false)
+	if err != nil {
+		return err
 	}
-	return reply(w, q, tenantShape, out)
+	all, err := s.Store.ListMembers(r.Context(), "", "")
+	if err != nil {
+		return err
+	}
+	members := map[string][]store.TenantMember{}
+	for _, m := range all {
+		members[m.Tenant] = append(members[m.Tenant], m)
+	}
+	return reply(w, q, tenantShape, mapPage(page, func(t store.Tenant) tenant {
+		return tenant{Tenant: t, members: members[t.Name], detail: detail}
+	}))
 }
 
 // getTenant answers those who have the right in that very tenant.
