@@ -24,10 +24,10 @@ type ending struct {
 
 // running is a started process.
 type running struct {
-	pid    int
-	marker string
-	done   chan struct{} // closed when the process has ended
-	state  *os.ProcessState
+	pid   int
+	run   string        // its run directory
+	done  chan struct{} // closed when the process has ended
+	state *os.ProcessState
 }
 
 // execute starts the command and waits for its end, whatever it leaves in the
@@ -63,7 +63,7 @@ func start(cmd command, dir *runDir, out *output) (*running, error) {
 	if err := c.Start(); err != nil {
 		return nil, startFailed(cmd, err)
 	}
-	p := &running{pid: c.Process.Pid, marker: dir.marker(), done: make(chan struct{})}
+	p := &running{pid: c.Process.Pid, run: dir.path, done: make(chan struct{})}
 	go func() { // owned by whoever waits for done; ends with the process
 		_ = c.Wait() // its error is in the state
 		p.state = c.ProcessState
@@ -195,7 +195,9 @@ func (p *running) signal(s syscall.Signal) {
 
 // left returns what is still alive of the process, its group, and others that
 // it started.
-func (p *running) left() []processInfo { return findProcesses(p.pid, p.marker) }
+func (p *running) left() []processInfo {
+	return findProcesses(wanted{groups: map[int]string{p.pid: p.run}, runs: map[string]bool{p.run: true}})
+}
 
 func exitCode(s *os.ProcessState) int {
 	if w, ok := s.Sys().(syscall.WaitStatus); ok && w.Signaled() {

@@ -200,7 +200,7 @@ func (r *Runner) environment(in *inputs, isPython bool, url string, dir *runDir)
 	if p := lookUp(env, "PATH"); p != "" {
 		path += string(filepath.ListSeparator) + p
 	}
-	return append(env, "CTX_SOCKET_URL="+url, "PATH="+path, dir.marker()), nil
+	return append(env, "CTX_SOCKET_URL="+url, "PATH="+path, marker+dir.path), nil
 }
 
 // maxVariable is the most that Linux takes for one variable.

@@ -90,7 +90,7 @@ func TestAFloodIsCutButItsEndIsKept(t *testing.T) {
 func TestAFloodGivesItsDiskSpaceBack(t *testing.T) {
 	t.Parallel()
 	host := newHost()
-	host.Resources["s.sh"] = `d=${0%/*}; yes 0123456789abcdef | head -c 200000000; ctx logger info written; while [ ! -e go ]; do sleep 0.05; done`
+	host.Resources["s.sh"] = `d=${0%/*}; yes 0123456789abcdef | head -c 50000000; ctx logger info written; while [ ! -e go ]; do sleep 0.05; done`
 	var root string
 	r := newRunner(t, func(c *script.Config) { root = c.Root })
 	req := request(t, map[string]any{"script_path": "s.sh"})
@@ -105,12 +105,12 @@ func TestAFloodGivesItsDiskSpaceBack(t *testing.T) {
 			return -1
 		}
 		var s syscall.Stat_t
-		if err := syscall.Stat(files[0], &s); err != nil || s.Size < 200_000_000 {
+		if err := syscall.Stat(files[0], &s); err != nil || s.Size < 50_000_000 {
 			return -1
 		}
 		return s.Blocks * 512
 	}
-	eventually(t, "the disk space to be given back", func() bool { n := used(); return n >= 0 && n < 20_000_000 })
+	eventually(t, "the disk space to be given back", func() bool { n := used(); return n >= 0 && n < 10_000_000 })
 	if err := os.WriteFile(filepath.Join(req.WorkDir, "go"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -9,13 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processInfo is what /proc tells of a process.
-type processInfo struct {
-	pid, group int
-	start      uint64 // in clock ticks after boot
-	dead       bool   // has ended, but nobody took notice
-}
-
 // statProcess looks up a process; false if there is none.
 func statProcess(pid int) (processInfo, bool) {
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
@@ -44,9 +37,9 @@ func parseStat(pid int, data []byte) (processInfo, bool) {
 	return p, err == nil && err2 == nil
 }
 
-// findProcesses returns the living processes of a group (0: of none) and those
-// with the marker in their environment, whatever their group.
-func findProcesses(group int, marker string) []processInfo {
+// findProcesses returns the living processes that are wanted, in one go
+// through all that there are.
+func findProcesses(w wanted) []processInfo {
 	proc, err := os.Open("/proc")
 	if err != nil {
 		return nil
@@ -63,24 +56,31 @@ func findProcesses(group int, marker string) []processInfo {
 		if !ok || p.dead {
 			continue
 		}
-		if group > 0 && p.group == group || hasMarker(pid, marker) {
+		if p.run, ok = w.groups[p.group]; !ok {
+			p.run, ok = readMarker(pid)
+			ok = ok && w.runs[p.run]
+		}
+		if ok {
 			found = append(found, p)
 		}
 	}
 	return found
 }
 
-func hasMarker(pid int, marker string) bool {
+// readMarker returns the run directory in a process's environment.
+func readMarker(pid int) (string, bool) {
 	env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {
-		return false
+		return "", false
 	}
-	for variable := range bytes.SplitSeq(env, []byte{0}) {
-		if string(variable) == marker {
-			return true
+	for len(env) > 0 {
+		variable, rest, _ := bytes.Cut(env, []byte{0})
+		if dir, ok := bytes.CutPrefix(variable, []byte(marker)); ok {
+			return string(dir), true
 		}
+		env = rest
 	}
-	return false
+	return "", false
 }
 
 // bootID names the time since the machine was started; start times of

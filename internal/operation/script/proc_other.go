@@ -7,23 +7,21 @@ import (
 	"syscall"
 )
 
-// processInfo is what is known of a process. Without /proc that is its
-// existence only, so Reap kills nothing here.
-type processInfo struct {
-	pid, group int
-	start      uint64
-	dead       bool
-}
+// Without /proc all that is known of a process is that it exists. So Reap kills
+// nothing here.
 
 func statProcess(pid int) (processInfo, bool) {
 	return processInfo{pid: pid}, syscall.Kill(pid, 0) == nil
 }
 
-func findProcesses(group int, _ string) []processInfo {
-	if group > 0 && syscall.Kill(-group, 0) == nil {
-		return []processInfo{{pid: group, group: group}}
+func findProcesses(w wanted) []processInfo {
+	var found []processInfo
+	for group, run := range w.groups {
+		if syscall.Kill(-group, 0) == nil {
+			found = append(found, processInfo{pid: group, group: group, run: run})
+		}
 	}
-	return nil
+	return found
 }
 
 func bootID() string { return "" }

@@ -25,42 +25,62 @@ type Orphan struct {
 // directories. Call it before the first Run of a manager. Processes are
 // recognised by their start time or by the run directory in their environment,
 // so one that was given the number of a dead one is never touched. Directories
-// of living managers stay. When ctx ends it stops where it is; calling it again
-// goes on. Errors on one directory do not keep it from the others.
+// of living managers stay. All are asked to end at once, and forced after a
+// second at most, so that a restart is quick. When ctx ends it stops where it
+// is; calling it again goes on. Errors on one directory do not keep it from the
+// others.
 func (r *Runner) Reap(ctx context.Context) ([]Orphan, error) {
 	entries, err := os.ReadDir(r.runsDir())
 	if err != nil {
 		return nil, fmt.Errorf("look for operations that a dead manager left: %w", err)
 	}
-	var orphans []Orphan
-	var errs []error
+	var dirs []*runDir
+	var records []pidRecord
+	w := wanted{groups: map[int]string{}, runs: map[string]bool{}}
 	for _, e := range entries {
 		if ownerAlive(e.Name()) {
 			continue
 		}
-		if err := ctx.Err(); err != nil {
-			return orphans, errors.Join(append(errs, err)...)
-		}
 		dir := &runDir{path: filepath.Join(r.runsDir(), e.Name())}
-		o, err := r.reapOne(ctx, dir)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("end what a dead manager left in %s: %w", e.Name(), err))
+		rec := dir.record()
+		w.runs[dir.path] = true
+		if r.stillRuns(rec) {
+			w.groups[rec.PID] = dir.path
+		}
+		dirs, records = append(dirs, dir), append(records, rec)
+	}
+	if len(dirs) == 0 {
+		return nil, nil
+	}
+	killed, left, err := r.killAll(ctx, w)
+	if err != nil {
+		return nil, fmt.Errorf("end what a dead manager left: %w", err)
+	}
+	var orphans []Orphan
+	var errs []error
+	for i, dir := range dirs {
+		if n := left[dir.path]; n > 0 {
+			errs = append(errs, fmt.Errorf("%d processes of %s do not end, or may not be ended by this user", n, dir.path))
 			continue
 		}
-		orphans = append(orphans, o)
+		rec := records[i]
+		orphans = append(orphans, Orphan{
+			TaskID: rec.TaskID, ExecutionID: rec.ExecutionID, Operation: rec.Operation, InstanceID: rec.InstanceID,
+			Killed: killed[dir.path],
+			Stdout: lastOf(filepath.Join(dir.path, stdoutFile)), Stderr: lastOf(filepath.Join(dir.path, stderrFile)),
+		})
+		if err := os.RemoveAll(dir.path); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	return orphans, errors.Join(errs...)
 }
 
-func (r *Runner) reapOne(ctx context.Context, dir *runDir) (Orphan, error) {
-	rec := dir.record()
-	o := Orphan{TaskID: rec.TaskID, ExecutionID: rec.ExecutionID, Operation: rec.Operation, InstanceID: rec.InstanceID}
-	var err error
-	if o.Killed, err = r.killLeft(ctx, rec, dir.marker()); err != nil {
-		return o, err
-	}
-	o.Stdout, o.Stderr = lastOf(filepath.Join(dir.path, stdoutFile)), lastOf(filepath.Join(dir.path, stderrFile))
-	return o, os.RemoveAll(dir.path)
+// stillRuns tells whether the process of a record is the one that lives under
+// its number now.
+func (r *Runner) stillRuns(rec pidRecord) bool {
+	p, ok := statProcess(rec.PID)
+	return ok && rec.PID > 1 && p.start != 0 && p.start == rec.Start && rec.Boot == r.boot
 }
 
 // record reads the pid file; a missing or broken one gives an empty record.
@@ -76,42 +96,44 @@ func (d *runDir) record() pidRecord {
 	return rec
 }
 
-// killLeft ends all processes of a run: TERM, the grace period, KILL. It
-// returns how many there were.
-func (r *Runner) killLeft(ctx context.Context, rec pidRecord, marker string) (int, error) {
-	group := 0
-	if p, ok := statProcess(rec.PID); ok && rec.PID > 1 && p.start == rec.Start && p.start != 0 && rec.Boot == r.boot {
-		group = rec.PID
+// killAll ends all wanted processes: TERM, a moment, KILL. It tells how many
+// there were of each run and how many are left.
+func (r *Runner) killAll(ctx context.Context, w wanted) (killed, left map[string]int, err error) {
+	grace := min(r.cfg.Grace, time.Second)
+	const force = 3 * time.Second // then it is hopeless
+	alive := findProcesses(w)
+	killed = perRun(alive)
+	for _, p := range alive {
+		_ = syscall.Kill(p.pid, syscall.SIGTERM) // one that has just ended is fine
 	}
-	left := findProcesses(group, marker)
-	count := len(left)
-	tick := time.NewTicker(10 * time.Millisecond)
+	started := time.Now()
+	step := 5 * time.Millisecond
+	tick := time.NewTimer(step)
 	defer tick.Stop()
-	started, s := time.Now(), syscall.SIGTERM
-	for len(left) > 0 {
-		for _, p := range left {
-			if err := syscall.Kill(p.pid, s); errors.Is(err, syscall.EPERM) {
-				return count, fmt.Errorf("process %d may not be ended by this user", p.pid)
-			}
+	for len(alive) > 0 && time.Since(started) < grace+force {
+		select {
+		case <-ctx.Done():
+			return nil, nil, context.Cause(ctx)
+		case <-tick.C:
 		}
-		// TERM once, and KILL until all are gone.
-		for {
-			select {
-			case <-ctx.Done():
-				return count, ctx.Err()
-			case <-tick.C:
+		step = min(2*step, 100*time.Millisecond)
+		tick.Reset(step)
+		alive = findProcesses(w)
+		if time.Since(started) > grace {
+			for _, p := range alive {
+				_ = syscall.Kill(p.pid, syscall.SIGKILL)
 			}
-			left = findProcesses(group, marker)
-			if len(left) == 0 || time.Since(started) > r.cfg.Grace {
-				break
-			}
-		}
-		s = syscall.SIGKILL
-		if time.Since(started) > 2*r.cfg.Grace+time.Second && len(left) > 0 {
-			return count, fmt.Errorf("%d processes do not end by force", len(left))
 		}
 	}
-	return count, nil
+	return killed, perRun(alive), nil
+}
+
+func perRun(processes []processInfo) map[string]int {
+	n := map[string]int{}
+	for _, p := range processes {
+		n[p.run]++
+	}
+	return n
 }
 
 // lastOf reads the end of an output file.

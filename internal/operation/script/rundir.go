@@ -56,9 +56,6 @@ func (r *Runner) newRunDir() (*runDir, error) {
 	return &runDir{path: dir}, nil
 }
 
-// marker is the environment variable by which the processes of a run are known.
-func (d *runDir) marker() string { return "WINDLASS_RUN_DIR=" + d.path }
-
 // writeScript writes an executable file. No process may be started meanwhile:
 // it would inherit the descriptor, and a file that anybody has open for writing
 // cannot be executed.
