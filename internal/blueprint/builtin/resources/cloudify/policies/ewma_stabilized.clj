@@ -1,0 +1,2 @@
+;; Named by the policy type cloudify.policies.types.ewma_stabilized. No policy engine runs
+;; such sources any more; the file is here so that the name leads somewhere.
