@@ -69,7 +69,8 @@ func (s *stopped) Error() string { return s.message }
 
 func (o *options) run(ctx context.Context) (any, error) {
 	if o.socketURL == "" {
-		return nil, errors.New("Missing CTX_SOCKET_URL environment variable or socket_url command line argument") //nolint:staticcheck // the original's text
+		//lint:ignore ST1005 the original's text, which scripts may look for
+		return nil, errors.New("Missing CTX_SOCKET_URL environment variable or socket_url command line argument")
 	}
 	args, err := o.values()
 	if err != nil {

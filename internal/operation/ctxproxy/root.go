@@ -49,15 +49,15 @@ func (o rootObject) attribute(ctx context.Context, name string) (any, bool, erro
 	case "agent":
 		return o.agent(ctx)
 	case "operation":
-		return found(operationObject{o.s})
+		return found(operationObject(o))
 	case "deployment":
-		return found(deploymentObject{o.s})
+		return found(deploymentObject(o))
 	case "blueprint":
-		return found(blueprintObject{o.s})
+		return found(blueprintObject(o))
 	case "plugin":
-		return found(pluginObject{o.s})
+		return found(pluginObject(o))
 	case "logger":
-		return found(loggerObject{o.s})
+		return found(loggerObject(o))
 	case "bootstrap_context":
 		return found(bootstrapObject{})
 	}

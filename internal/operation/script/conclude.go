@@ -22,13 +22,13 @@ func conclude(e ending, said ctxproxy.Outcome, isPython bool, cmd command, out *
 	switch {
 	case e.canceled != nil:
 		return nil, e.canceled
-	case e.timedOut:
+	case e.timeout != "":
 		verdict, class := operation.NonRecoverable, "NonRecoverableError"
 		if e.recoverable {
 			verdict, class = operation.Recoverable, "RecoverableError"
 		}
 		return nil, &operation.Error{
-			Verdict: verdict, Type: class, Message: e.timeout.Error(), Output: out.text(),
+			Verdict: verdict, Type: class, Message: e.timeout, Output: out.text(),
 		}
 	case said.Stop != nil:
 		return nil, withOutput(said.Stop, out)
@@ -91,8 +91,8 @@ func processMessage(command string, code int, out *output) string {
 // text is the last lines of all output.
 func (o *output) text() string { return strings.Join(o.lastLines(errorLines), "\n") }
 
-// timeoutError tells the timeout in seconds.
-func timeoutError(d time.Duration) error {
+// timeoutText tells the timeout in seconds.
+func timeoutText(d time.Duration) string {
 	seconds := strconv.FormatFloat(math.Round(d.Seconds()*1000)/1000, 'f', -1, 64)
-	return fmt.Errorf("Process killed due to timeout of %s seconds", seconds) //nolint:staticcheck // the original's text
+	return fmt.Sprintf("Process killed due to timeout of %s seconds", seconds)
 }

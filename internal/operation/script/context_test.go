@@ -90,7 +90,7 @@ func TestManyAtOnce(t *testing.T) {
 
 func TestManyCallsAtOnceInOneScript(t *testing.T) {
 	t.Parallel()
-	_, err, host := run(t, "s.sh", "for i in $(seq 1 30); do ctx instance runtime-properties many.k$i $i & done; wait\n", nil)
+	_, host, err := run(t, "s.sh", "for i in $(seq 1 30); do ctx instance runtime-properties many.k$i $i & done; wait\n", nil)
 	mustSucceed(t, err, host)
 	many, _ := host.Runtime("web_1")["many"].(map[string]any)
 	if len(many) != 30 {

@@ -14,11 +14,10 @@ import (
 
 // ending is how a process ended.
 type ending struct {
-	code     int   // as Python counts: -15 if it was ended by signal 15
-	timedOut bool  // and was stopped for that
-	timeout  error // its text
-	canceled error // the cause, if the operation was stopped from outside
-	// Recoverable tells whether a timeout may be retried.
+	code     int    // as Python counts: -15 if it was ended by signal 15
+	timeout  string // its text, if it was stopped for that
+	canceled error  // the cause, if the operation was stopped from outside
+	// recoverable tells whether a timeout may be retried.
 	recoverable bool
 }
 
@@ -130,7 +129,7 @@ func (r *Runner) attend(
 				return ending{}
 			}
 			r.stop(p, out)
-			return ending{timedOut: true, timeout: timeoutError(req.Timeout), recoverable: req.TimeoutRecoverable}
+			return ending{timeout: timeoutText(req.Timeout), recoverable: req.TimeoutRecoverable}
 		case <-ctx.Done():
 			if hasEnded(p) {
 				return ending{}

@@ -72,7 +72,7 @@ func TestOutcomes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got, err, host := run(t, "s.sh", "#!/bin/sh\n"+c.script+"\n", nil)
+			got, host, err := run(t, "s.sh", "#!/bin/sh\n"+c.script+"\n", nil)
 			if c.failure == nil {
 				mustSucceed(t, err, host)
 				if d := cmp.Diff(c.want, got); d != "" {
@@ -97,7 +97,7 @@ func TestOutcomes(t *testing.T) {
 
 func TestFailureCarriesTheLastOutput(t *testing.T) {
 	t.Parallel()
-	_, err, _ := run(t, "s.sh", "for i in $(seq 1 200); do echo line $i; done\nexit 1\n", nil)
+	_, _, err := run(t, "s.sh", "for i in $(seq 1 200); do echo line $i; done\nexit 1\n", nil)
 	e := operationError(t, err)
 	lines := strings.Split(e.Output, "\n")
 	if len(lines) != 50 || lines[0] != "<out> line 151" || lines[49] != "<out> line 200" {
@@ -113,7 +113,7 @@ func TestRuntimePropertiesAreStoredHoweverTheScriptEnds(t *testing.T) {
 	for name, end := range map[string]string{"success": "true", "failure": "exit 1", "abort": "ctx abort-operation"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, _, host := run(t, "s.sh", "ctx instance runtime-properties id.nested abc\n"+end+"\n", nil)
+			_, host, _ := run(t, "s.sh", "ctx instance runtime-properties id.nested abc\n"+end+"\n", nil)
 			want := map[string]any{"greeting": "hello", "id": map[string]any{"nested": "abc"}}
 			if d := cmp.Diff(want, host.Runtime("web_1")); d != "" {
 				t.Error(d)
@@ -124,7 +124,7 @@ func TestRuntimePropertiesAreStoredHoweverTheScriptEnds(t *testing.T) {
 
 func TestAScriptThatChangesNothingStoresNothing(t *testing.T) {
 	t.Parallel()
-	_, err, host := run(t, "s.sh", "ctx instance runtime-properties greeting hello; ctx instance runtime-properties\n", nil)
+	_, host, err := run(t, "s.sh", "ctx instance runtime-properties greeting hello; ctx instance runtime-properties\n", nil)
 	mustSucceed(t, err, host)
 	if started, updates := host.Counts(); started != 1 || updates != 0 {
 		t.Errorf("started %d times, stored %d times", started, updates)
@@ -145,7 +145,7 @@ func TestAConflictFailsTheOperationRecoverably(t *testing.T) {
 
 func TestTheLogTellsOfTheProcess(t *testing.T) {
 	t.Parallel()
-	_, err, host := run(t, "s.sh", "ctx logger warning careful; ctx send-event done\n", nil)
+	_, host, err := run(t, "s.sh", "ctx logger warning careful; ctx send-event done\n", nil)
 	mustSucceed(t, err, host)
 	lines := host.Lines()
 	if len(lines) != 3 || !strings.HasPrefix(lines[0].Message, "Process created, PID: ") ||

@@ -30,7 +30,7 @@ func TestOddOutput(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err, host := run(t, "s.sh", c.script, nil)
+			_, host, err := run(t, "s.sh", c.script, nil)
 			mustSucceed(t, err, host)
 			if d := cmp.Diff(c.want, host.Output("<out> ")); d != "" {
 				t.Error(d)

@@ -13,7 +13,7 @@ import (
 
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
-	_, err, host := run(t, "s.sh", `#!/bin/sh
+	_, host, err := run(t, "s.sh", `#!/bin/sh
 for v in TEXT NUMBER FLOAT YES NOTHING LIST DICT WINS EMPTY; do eval "echo $v=\$$v"; done
 test -n "$CTX_SOCKET_URL" && echo has url
 env | grep -c '^ctx=' || true
@@ -36,7 +36,7 @@ env | grep -c '^ctx=' || true
 
 func TestTheManagersOwnVariablesStayOut(t *testing.T) {
 	t.Setenv("WINDLASS_DATABASE", "postgres://secret")
-	_, err, host := run(t, "s.sh", "env\n", nil)
+	_, host, err := run(t, "s.sh", "env\n", nil)
 	mustSucceed(t, err, host)
 	if strings.Contains(join(host.Output("<out> ")), "postgres://secret") {
 		t.Error("the script sees the manager's variables")
@@ -45,7 +45,7 @@ func TestTheManagersOwnVariablesStayOut(t *testing.T) {
 
 func TestSecretsAreOnNoCommandLine(t *testing.T) {
 	t.Parallel()
-	_, err, host := run(t, "s.sh", `#!/bin/bash
+	_, host, err := run(t, "s.sh", `#!/bin/bash
 ctx logger info "waiting" &
 tr '\0' ' ' < /proc/$$/cmdline; echo
 tr '\0' ' ' < /proc/$PPID/cmdline; echo
@@ -94,7 +94,7 @@ func TestProcessOptions(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			_, err, host := run(t, "s.any", c.script+"\n", map[string]any{"process": c.process})
+			_, host, err := run(t, "s.any", c.script+"\n", map[string]any{"process": c.process})
 			mustSucceed(t, err, host)
 			if d := cmp.Diff(c.out, host.Output("<out> ")); d != "" {
 				t.Error(d)
@@ -135,7 +135,7 @@ func TestInterpreters(t *testing.T) {
 					t.Skip("no perl here")
 				}
 			}
-			_, err, host := run(t, "s", source, nil)
+			_, host, err := run(t, "s", source, nil)
 			mustSucceed(t, err, host)
 			if got := join(host.Output("<out> ")); source != "" && got != "works" {
 				t.Errorf("%q", got)
@@ -174,7 +174,7 @@ func TestBadInputs(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			_, err, _ := run(t, "s.sh", c.script, c.inputs)
+			_, _, err := run(t, "s.sh", c.script, c.inputs)
 			e := operationError(t, err)
 			if e.Verdict != c.verdict || !strings.Contains(e.Message, c.want) {
 				t.Errorf("%+v", e)
@@ -189,7 +189,7 @@ func TestTooManyInputs(t *testing.T) {
 	for _, c := range strings.Split("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "") {
 		inputs["V"+c] = strings.Repeat("x", 100_000)
 	}
-	_, err, _ := run(t, "s.sh", "true", inputs)
+	_, _, err := run(t, "s.sh", "true", inputs)
 	if e := operationError(t, err); !strings.Contains(e.Message, "too long for the environment") {
 		t.Errorf("%+v", e)
 	}

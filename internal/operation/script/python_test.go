@@ -12,7 +12,7 @@ import (
 	"windlass/internal/operation/script"
 )
 
-func runPython(t *testing.T, source string, inputs map[string]any) (any, error, *operationtest.Host) {
+func runPython(t *testing.T, source string, inputs map[string]any) (any, *operationtest.Host, error) {
 	t.Helper()
 	return run(t, "s.py", source, inputs)
 }
@@ -126,7 +126,7 @@ func TestPythonRuntimeProperties(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			_, _, host := runPython(t, "from cloudify import ctx\np = ctx.instance.runtime_properties\n"+c.source+"\n", nil)
+			_, host, _ := runPython(t, "from cloudify import ctx\np = ctx.instance.runtime_properties\n"+c.source+"\n", nil)
 			if d := cmp.Diff(c.want, host.Runtime("web_1")); d != "" {
 				t.Errorf("%s\n%v", d, host.Lines())
 			}
@@ -239,7 +239,7 @@ func TestPythonFailures(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			_, err, _ := runPython(t, "from cloudify import ctx\nfrom cloudify.exceptions import *\n"+c.source+"\n", nil)
+			_, _, err := runPython(t, "from cloudify import ctx\nfrom cloudify.exceptions import *\n"+c.source+"\n", nil)
 			e := *operationError(t, err)
 			if !strings.Contains(e.Traceback, c.traceback) {
 				t.Errorf("traceback: %s", e.Traceback)
@@ -260,7 +260,7 @@ func TestPythonFailures(t *testing.T) {
 
 func TestPythonExitZeroIsSuccess(t *testing.T) {
 	t.Parallel()
-	got, err, host := runPython(t, "import sys\nfrom cloudify import ctx\nctx.returns(3)\nprint('bye')\nprint('err', file=sys.stderr)\nsys.exit(0)\n", nil)
+	got, host, err := runPython(t, "import sys\nfrom cloudify import ctx\nctx.returns(3)\nprint('bye')\nprint('err', file=sys.stderr)\nsys.exit(0)\n", nil)
 	mustSucceed(t, err, host)
 	if got != int64(3) || join(host.Output("<out> ")) != "bye" || join(host.Output("<err> ")) != "err" {
 		t.Errorf("%v %v", got, host.Lines())
@@ -270,7 +270,7 @@ func TestPythonExitZeroIsSuccess(t *testing.T) {
 // Plugins' code does all of this.
 func TestPythonNeighbours(t *testing.T) {
 	t.Parallel()
-	_, err, host := runPython(t, `
+	_, host, err := runPython(t, `
 import multiprocessing, pickle, subprocess, threading
 from cloudify import ctx
 from cloudify.decorators import operation

@@ -84,7 +84,7 @@ func request(t testing.TB, inputs map[string]any) *operation.Request {
 }
 
 // run runs a script given as a resource.
-func run(t testing.TB, name, source string, inputs map[string]any) (any, error, *operationtest.Host) {
+func run(t testing.TB, name, source string, inputs map[string]any) (any, *operationtest.Host, error) {
 	t.Helper()
 	host := newHost()
 	host.Resources[name] = source
@@ -93,7 +93,7 @@ func run(t testing.TB, name, source string, inputs map[string]any) (any, error, 
 		all[k] = v
 	}
 	result, err := newRunner(t, nil).Run(t.Context(), request(t, all), host)
-	return result, err, host
+	return result, host, err
 }
 
 func operationError(t testing.TB, err error) *operation.Error {

@@ -43,9 +43,9 @@ func TestInlineScripts(t *testing.T) {
 
 func TestEvalPython(t *testing.T) {
 	t.Parallel()
-	_, err, host := run(t, "s.sh", "print('python')", map[string]any{"process": map[string]any{"eval_python": true}})
+	_, host, err := run(t, "s.sh", "print('python')", map[string]any{"process": map[string]any{"eval_python": true}})
 	mustSucceed(t, err, host)
-	_, err, host2 := run(t, "s.py", "#!/bin/sh\necho $INPUT", map[string]any{"INPUT": "shell", "process": map[string]any{"eval_python": false}})
+	_, host2, err := run(t, "s.py", "#!/bin/sh\necho $INPUT", map[string]any{"INPUT": "shell", "process": map[string]any{"eval_python": false}})
 	mustSucceed(t, err, host2)
 	if got := join(host.Output("<out> ")) + join(host2.Output("<out> ")); got != "pythonshell" {
 		t.Errorf("%q", got)
