@@ -152,6 +152,7 @@ type Operation struct {
 	Dependencies []string
 	Parameters   map[string]any // task-specific, see the graph package's coding
 	Result       any            // of a succeeded task
+	Error        string         // of a failed or rescheduled task
 	CreatedAt    time.Time
 	ManagerName  string
 	AgentName    string
