@@ -95,7 +95,7 @@ func TestScriptsFromHTTP(t *testing.T) {
 	secure.StartTLS()
 	defer secure.Close()
 	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}))
-	r := newRunner(t, func(c *script.Config) { c.MaxScript, c.DownloadTimeout = 4000, 300*time.Millisecond })
+	r := newRunner(t, func(c *script.Config) { c.MaxScript, c.DownloadTimeout = 4000, 1500*time.Millisecond })
 	for _, c := range []struct {
 		name, url, ca, out string
 		recoverable        bool
@@ -108,7 +108,7 @@ func TestScriptsFromHTTP(t *testing.T) {
 		{name: "not found", url: plain.URL + "/gone.sh", failure: "Failed downloading script: " + plain.URL + "/gone.sh (status code: 404)"},
 		{name: "not quite ok", url: plain.URL + "/created.sh", failure: "(status code: 201)"},
 		{name: "long", url: plain.URL + "/long.sh", failure: "longer than 4000 bytes"},
-		{name: "slow", url: plain.URL + "/slow.sh", recoverable: true, failure: "it took longer than 300ms"},
+		{name: "slow", url: plain.URL + "/slow.sh", recoverable: true, failure: "it took longer than 1.5s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			host := newHost()

@@ -75,7 +75,7 @@ func TestTimeout(t *testing.T) {
 			host := newHost()
 			host.Resources["s.sh"] = c.script
 			req := request(t, map[string]any{"script_path": "s.sh"})
-			req.Timeout, req.TimeoutRecoverable = 1500*time.Millisecond, c.recoverable
+			req.Timeout, req.TimeoutRecoverable = 2500*time.Millisecond, c.recoverable
 			r := newRunner(t, func(c *script.Config) { c.Grace = 300 * time.Millisecond })
 			_, err := r.Run(t.Context(), req, host)
 			e := operationError(t, err)
@@ -83,7 +83,7 @@ func TestTimeout(t *testing.T) {
 			if c.recoverable {
 				want = operation.Recoverable
 			}
-			if e.Message != "Process killed due to timeout of 1.5 seconds" || e.Verdict != want || e.Output != "<out> ready" {
+			if e.Message != "Process killed due to timeout of 2.5 seconds" || e.Verdict != want || e.Output != "<out> ready" {
 				t.Errorf("%+v", e)
 			}
 			noneAlive(t, req.WorkDir)
