@@ -158,20 +158,24 @@ func settingSlots(b *plan.Body, yield func(slot) bool) bool {
 	return mapSlots(b.DeploymentSettings, place{scope: inSettings, path: path(inSettings)}, nil, yield)
 }
 
-// calls visits every call in v, a call before those in its argument, and says
-// whether to go on.
-func calls(v any, at place, visit func(c call, at place)) {
-	if c, ok := find(v); ok {
-		visit(c, at)
+// calls visits every call in v. before sees a call before those in its
+// argument, after sees it after them; either may be nil.
+func calls(v any, at place, before, after func(c call, at place)) {
+	c, called := find(v)
+	if called && before != nil {
+		before(c, at)
 	}
 	switch t := v.(type) {
 	case []any:
 		for i, e := range t {
-			calls(e, at.item(i), visit)
+			calls(e, at.item(i), before, after)
 		}
 	case map[string]any:
 		for _, k := range value.SortedKeys(t) {
-			calls(t[k], at.key(k), visit)
+			calls(t[k], at.key(k), before, after)
 		}
+	}
+	if called && after != nil {
+		after(c, at)
 	}
 }

@@ -36,7 +36,7 @@ func ValidatePlan(p *plan.Plan, version []int) problem.List {
 			if found != nil {
 				problems = append(problems, found.At(problem.Place{Path: at.path.String()}))
 			}
-		})
+		}, nil)
 	}
 	return problems
 }
@@ -54,7 +54,7 @@ func Requirements(p *plan.Plan) plan.Requirements {
 			case c.name == "get_secret":
 				r.Secrets = append(r.Secrets, c.args)
 			}
-		})
+		}, nil)
 	}
 	return r
 }
