@@ -132,10 +132,50 @@ type Label struct {
 	Values []any `json:"values"`
 }
 
+// UnmarshalJSON keeps integers and floats apart in functions among the values.
+func (l *Label) UnmarshalJSON(data []byte) error {
+	var raw struct {
+		Values []value.Any `json:"values"`
+	}
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return err
+	}
+	l.Values = plainList(raw.Values)
+	return nil
+}
+
+// plainList takes values out of their wrapping for JSON; nil stays nil.
+func plainList(wrapped []value.Any) []any {
+	if wrapped == nil {
+		return nil
+	}
+	list := make([]any, len(wrapped))
+	for i, w := range wrapped {
+		list[i] = w.V
+	}
+	return list
+}
+
 // Requirements lists what a plan needs from outside, as written.
 type Requirements struct {
 	ParentCapabilities [][]any `json:"parent_capabilities"`
 	Secrets            []any   `json:"secrets"`
+}
+
+// UnmarshalJSON keeps integers and floats apart in the arguments.
+func (r *Requirements) UnmarshalJSON(data []byte) error {
+	var raw struct {
+		ParentCapabilities [][]value.Any `json:"parent_capabilities"`
+		Secrets            []value.Any   `json:"secrets"`
+	}
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return err
+	}
+	r.ParentCapabilities, r.Secrets = nil, plainList(raw.Secrets)
+	for _, p := range raw.ParentCapabilities {
+		r.ParentCapabilities = append(r.ParentCapabilities, plainList(p))
+	}
+	return nil
 }
 
 // Node is one node template, resolved against its type.
