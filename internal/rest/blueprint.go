@@ -260,6 +260,9 @@ func (s *server) applyToBlueprint(r *request, b *store.Blueprint) error {
 		d := r.str("description")
 		b.Description = &d
 	}
+	if id, given := r.body["upload_execution"].(string); given {
+		b.UploadExecutionID = id
+	}
 	if r.has("requirements") {
 		b.Requirements = r.dict("requirements")
 	}

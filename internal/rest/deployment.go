@@ -62,7 +62,8 @@ var deploymentShape = shape[store.Deployment]{name: "Deployment", fields: append
 var deploymentList = listed{
 	filters: []string{"id", "blueprint_id", "created_by", "tenant_name", "visibility", "site_name", "display_name",
 		"installation_status", "deployment_status", "description"},
-	sorts: []string{"created_at", "updated_at"},
+	sorts:  []string{"created_at", "updated_at"},
+	labels: true,
 }
 
 // latestStatus maps the status of the latest execution to a deployment's words.
@@ -98,15 +99,7 @@ func (s *server) listDeployments(w http.ResponseWriter, r *request) error {
 // deploymentListing reads the list parameters that deployments have besides
 // the standard ones.
 func (s *server) deploymentListing(r *request) (listing, error) {
-	l := deploymentList
-	for _, v := range r.query["_sort"] { // label:<key> is no field
-		for name := range strings.SplitSeq(v, ",") {
-			if name = strings.TrimLeft(name, "+-"); strings.HasPrefix(name, labelSort) {
-				l.sorts = append(slices.Clone(l.sorts), name)
-			}
-		}
-	}
-	q, err := s.listing(r, l)
+	q, err := s.listing(r, deploymentList)
 	if err != nil {
 		return q, err
 	}

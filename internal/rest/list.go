@@ -30,6 +30,7 @@ type listed struct {
 	sorts    []string // further fields to sort by
 	size     int      // default page size; 0: pageSize
 	global   bool     // records belong to no tenant
+	labels   bool     // can be sorted by label:<key>, which is ignored otherwise
 }
 
 // listing reads the standard list parameters.
@@ -92,10 +93,10 @@ func (q *listing) readSort(r *request, l listed) error {
 			var key store.SortKey
 			name, key.Descending = strings.CutPrefix(strings.TrimSpace(name), "-")
 			key.Field = strings.TrimPrefix(strings.TrimPrefix(name, "+"), "@")
-			if key.Field == "" {
+			if key.Field == "" || isLabelSort(key) && !l.labels {
 				continue
 			}
-			if !slices.Contains(l.filters, key.Field) && !slices.Contains(l.sorts, key.Field) {
+			if !isLabelSort(key) && !slices.Contains(l.filters, key.Field) && !slices.Contains(l.sorts, key.Field) {
 				return badParameter("Sort key '%s' does not exist. Allowed keys are: %s", key.Field, pyList(slices.Concat(l.filters, l.sorts)))
 			}
 			q.Sort = append(q.Sort, key)

@@ -141,9 +141,10 @@ func (s *server) serve(rt *route) http.Handler {
 	})
 }
 
-// outermost maps older versions of the API and turns a panic in a handler into
-// an answer.
+// outermost maps older versions of the API, refuses what a page of another
+// site makes a browser send, and turns a panic in a handler into an answer.
 func (s *server) outermost(next http.Handler) http.Handler {
+	sites := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		kept := &keeper{ResponseWriter: w}
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // that of a download before on this connection
@@ -165,6 +166,11 @@ func (s *server) outermost(next http.Handler) http.Handler {
 				"server_traceback": nil,
 			})
 		}()
+		kept.Header().Set("X-Content-Type-Options", "nosniff")
+		if err := sites.Check(r); err != nil {
+			s.writeError(kept, r, fail("forbidden_error", "The request comes from a page of another site: %s", err))
+			return
+		}
 		if i := slices.IndexFunc(olderVersions, func(v string) bool { return strings.HasPrefix(r.URL.Path, v) }); i >= 0 {
 			clone := r.Clone(r.Context())
 			clone.URL.Path = prefix + "/" + strings.TrimPrefix(r.URL.Path, olderVersions[i])

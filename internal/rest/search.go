@@ -138,7 +138,9 @@ func texts(v any) ([]string, bool) {
 }
 
 func (s *server) searchBlueprints(w http.ResponseWriter, r *request) error {
-	q, err := s.listing(r, blueprintList)
+	l := blueprintList
+	l.labels = true
+	q, err := s.listing(r, l)
 	if err != nil {
 		return err
 	}
