@@ -64,6 +64,7 @@ func start(cmd command, dir *runDir, out *output) (*running, error) {
 	}
 	p := &running{pid: c.Process.Pid, run: dir.path, done: make(chan struct{})}
 	go func() { // owned by whoever waits for done; ends with the process
+		awaitEnd(p.pid)
 		_ = c.Wait() // its error is in the state
 		p.state = c.ProcessState
 		close(p.done)

@@ -83,6 +83,26 @@ func readMarker(pid int) (string, bool) {
 	return "", false
 }
 
+// awaitEnd returns when a child has ended, or at once if that cannot be waited
+// for in this way. It keeps no thread busy, as wait(2) does: a thousand
+// operations at once would need a thousand.
+func awaitEnd(pid int) {
+	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return
+	}
+	f := os.NewFile(uintptr(fd), "pidfd")
+	defer f.Close()
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = conn.Read(func(fd uintptr) bool { // an error means no more than that wait(2) will do the waiting
+		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		return ready > 0 || err != nil && err != unix.EINTR
+	})
+}
+
 // bootID names the time since the machine was started; start times of
 // processes mean something only within it.
 func bootID() string {
