@@ -145,3 +145,7 @@ func TestIsAvailable(t *testing.T) {
 		}
 	}
 }
+
+func activeRules(how ...string) *plan.Availability {
+	return &plan.Availability{NodeInstancesActive: how}
+}

@@ -36,10 +36,13 @@ type run struct {
 	asked, forced, operations  context.Context
 	ask, force, stopOperations context.CancelFunc
 
-	writing   sync.Mutex     // keeps writes in the order of what they tell
-	left      sync.WaitGroup // operations under way
-	concluded atomic.Bool    // the end is stored; what is left are operations
-	done      chan struct{}  // closed when nothing of the run is left
+	deployment store.Deployment // as it was when the workflow began
+	under      underWay
+	writing    sync.Mutex     // keeps writes in the order of what they tell
+	left       sync.WaitGroup // operations that a forced cancel left to end
+	leaves     atomic.Bool    // there are some
+	concluded  atomic.Bool    // the end is stored
+	done       chan struct{}  // closed when nothing of the run is left
 }
 
 func (s *Service) newRun(ctx context.Context, e store.Execution, token string) *run {
@@ -76,14 +79,38 @@ func (r *run) perform() {
 	defer r.stop(nil)
 	var keeper sync.WaitGroup
 	keeping, stopKeeping := context.WithCancel(r.ctx)
+	defer stopKeeping()
 	keeper.Go(func() { r.book.keep(keeping, r.flush) })
 
 	outcome := r.outcome()
 
-	stopKeeping()
-	keeper.Wait()
+	if !r.leaves.Load() {
+		stopKeeping()
+		keeper.Wait()
+	}
 	r.conclude(outcome)
+	if r.leaves.Load() {
+		r.concluded.Store(true)
+		r.left.Wait()
+		stopKeeping()
+		keeper.Wait()
+		r.afterLeft()
+	}
 	r.book.close()
+}
+
+// afterLeft frees an execution that has ended once the operations that it left
+// running are gone. Until then the claim holds, so that a resume doesn't start
+// them a second time.
+func (r *run) afterLeft() {
+	if errors.Is(context.Cause(r.ctx), errLost) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), r.s.cfg.Timing.Lease)
+	defer cancel()
+	if err := r.letGo(ctx); err != nil && !errors.Is(err, store.ErrFenced) && !errors.Is(err, store.ErrNotFound) {
+		r.s.log.Error("could not free an execution; its lease runs out", "execution", r.e.ID, "error", err)
+	}
 }
 
 // outcome runs the workflow and returns how it ended. A panic of one workflow
@@ -95,7 +122,7 @@ func (r *run) outcome() (err error) {
 			err = fmt.Errorf("internal error in workflow %s: %v", r.e.WorkflowID, p)
 		}
 	}()
-	if r.e.Status.IsCancelling() && r.e.StartedAt.IsZero() {
+	if r.e.Status.IsCancelling() {
 		return errCancelled
 	}
 	if f, ok := r.s.cfg.SystemWorkflows[r.e.WorkflowID]; ok {
@@ -108,7 +135,7 @@ func (r *run) outcome() (err error) {
 var errCancelled = errors.New("cancelled")
 
 func (r *run) runSystem(f SystemWorkflow) error {
-	err := f(r.operations, r.e, systemHost{r})
+	err := f(r.asked, r.e, systemHost{r})
 	if err != nil && r.asked.Err() != nil && errors.Is(err, context.Canceled) {
 		return errCancelled
 	}
@@ -172,9 +199,14 @@ func (r *run) end(ctx context.Context, outcome error) error {
 			if err := tx.AddEvents(ctx, append(entries, r.s.endEvent(e, to, text))); err != nil {
 				return err
 			}
+			token := e.TokenHash
 			kept, err := r.s.transition(ctx, tx, &e, to, text)
 			if err != nil || !kept {
 				return err
+			}
+			if r.leaves.Load() { // they may still call
+				e.TokenHash = token
+				return tx.UpdateExecution(ctx, e)
 			}
 		}
 		return tx.ReleaseExecution(ctx, r.fence)
@@ -185,7 +217,8 @@ func (r *run) end(ctx context.Context, outcome error) error {
 // stored now. What was asked to stop and has nothing left to do is cancelled.
 func verdict(e store.Execution, outcome error) (store.Status, string) {
 	switch {
-	case outcome == nil && e.Status.IsCancelling(), errors.Is(outcome, errCancelled):
+	case e.Status == store.KillCancelling, e.Status == store.ForceCancelling,
+		outcome == nil && e.Status.IsCancelling(), errors.Is(outcome, errCancelled):
 		return store.Cancelled, ""
 	case outcome == nil:
 		return store.Terminated, ""
@@ -215,6 +248,21 @@ func (r *run) journal(ctx context.Context, batch store.JournalBatch) error {
 	return err
 }
 
+// write runs fn in a transaction under the claim. A claim that turns out to be
+// lost stops the run.
+func (r *run) write(ctx context.Context, fn func(tx store.Tx) error) error {
+	err := r.s.store.Write(ctx, func(tx store.Tx) error {
+		if err := tx.CheckFence(ctx, r.fence); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+	if errors.Is(err, store.ErrFenced) {
+		r.stop(errLost)
+	}
+	return err
+}
+
 // logLine is a log line of the execution as a whole.
 func (r *run) logLine(level, message string) store.Event {
 	return store.Event{
@@ -233,19 +281,8 @@ func (h systemHost) Event(eventType, message string) {
 }
 
 func (h systemHost) Write(ctx context.Context, fn func(tx store.Tx) error) error {
-	err := h.r.s.store.Write(ctx, func(tx store.Tx) error {
-		if err := tx.CheckFence(ctx, h.r.fence); err != nil {
-			return err
-		}
-		return fn(tx)
-	})
-	if errors.Is(err, store.ErrFenced) {
-		h.r.stop(errLost)
-	}
-	return err
+	return h.r.write(ctx, fn)
 }
 
 // leaseEnd is until when a claim made or renewed now holds.
 func (s *Service) leaseEnd() time.Time { return s.now().Add(s.cfg.Timing.Lease) }
-
-func (r *run) runWorkflow() error { return errors.New("no workflows yet") }

@@ -19,6 +19,7 @@ import (
 
 	"windlass/internal/operation"
 	"windlass/internal/store"
+	"windlass/internal/workflow"
 )
 
 // Config is what a Service needs. Store and ManagerName are required.
@@ -33,6 +34,9 @@ type Config struct {
 
 	// Runners run operations, by plugin name; "" is for all other plugins.
 	Runners map[string]operation.Runner
+	// Workflows finds a workflow by the plugin and operation it is mapped to;
+	// nil finds the built-in ones.
+	Workflows func(plugin, operation string) (workflow.Func, bool)
 	// SystemWorkflows are run by the manager itself, by workflow id.
 	SystemWorkflows map[string]SystemWorkflow
 	// Resources finds files for operations; nil finds none.
@@ -67,15 +71,18 @@ type Limits struct {
 // Timing holds the intervals of the manager's loops; zero fields get the
 // defaults. Tests shorten them.
 type Timing struct {
-	Lease     time.Duration // how long a claim holds without renewal: 15 s
-	Renew     time.Duration // how often claims are renewed: 4 s
-	Poll      time.Duration // how often to look for work without being woken: 2 s
-	StopGrace time.Duration // how long operations may take to stop: 20 s
+	Lease time.Duration // how long a claim holds without renewal: 15 s
+	Renew time.Duration // how often claims are renewed: 4 s
+	Poll  time.Duration // how often to look for work without being woken: 2 s
+	// CancelGrace is how long a cancel waits for running operations to end. Then
+	// it goes on as a forced one: 30 s.
+	CancelGrace time.Duration
 }
 
 // SystemWorkflow is a workflow that the manager itself carries out. It runs
 // again from the start after a crash, so it must be idempotent. Its error
-// becomes the execution's. It stops soon after ctx ends.
+// becomes the execution's. It returns soon after ctx ends, which a cancel of
+// any kind does.
 type SystemWorkflow func(ctx context.Context, e store.Execution, h SystemHost) error
 
 // SystemHost is what a system workflow may ask of the service.
@@ -111,6 +118,7 @@ type Service struct {
 	store store.Store
 	log   *slog.Logger
 	owner string // of this Service's claims: the manager's name and which life of it
+	slots *slots
 
 	mu      sync.Mutex
 	running map[string]*run // by execution id; guarded by mu
@@ -130,6 +138,9 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Workflows == nil {
+		cfg.Workflows = workflow.Lookup
+	}
 	cfg.Limits = cfg.Limits.orDefaults()
 	cfg.Timing = cfg.Timing.orDefaults()
 	return &Service{
@@ -137,6 +148,7 @@ func New(cfg Config) (*Service, error) {
 		store:   cfg.Store,
 		log:     cfg.Logger,
 		owner:   cfg.ManagerName + ownerSeparator + uuid.NewString(),
+		slots:   newSlots(cfg.Limits),
 		running: map[string]*run{},
 	}, nil
 }
@@ -154,7 +166,7 @@ func (t Timing) orDefaults() Timing {
 	t.Lease = orDefault(t.Lease, 15*time.Second)
 	t.Renew = orDefault(t.Renew, 4*time.Second)
 	t.Poll = orDefault(t.Poll, 2*time.Second)
-	t.StopGrace = orDefault(t.StopGrace, 20*time.Second)
+	t.CancelGrace = orDefault(t.CancelGrace, 30*time.Second)
 	return t
 }
 

@@ -17,12 +17,12 @@ type Reason struct {
 	BlockedBy []store.Execution
 	// Text says it in a sentence; "" for an execution that has ended.
 	Text string
-	// Waiting are the tasks of a running execution that something holds up, if
-	// this manager runs it.
+	// Waiting are the operations that a running execution waits for, longest
+	// first, if this manager runs it.
 	Waiting []WaitingTask
 }
 
-// WaitingTask is a task of a running graph and what it waits for.
+// WaitingTask is an operation under way and what holds it up.
 type WaitingTask struct {
 	ID, Name string
 	For      string
@@ -47,7 +47,7 @@ func (s *Service) Why(ctx context.Context, tenant, id string) (Reason, error) {
 		return Reason{Text: "It waits for a manager to take it up."}, nil
 	}
 	if r := s.runOf(id); r != nil {
-		return Reason{Waiting: r.waiting()}, nil
+		return Reason{Waiting: r.under.list(s.now())}, nil
 	}
 	owner, _, _ := strings.Cut(e.Owner, ownerSeparator)
 	return Reason{Text: fmt.Sprintf("It runs on manager %s.", owner)}, nil
@@ -87,5 +87,3 @@ func whyQueued(ctx context.Context, r store.Reader, e store.Execution) (Reason, 
 	reason.Text = fmt.Sprintf("It waits for %s: %s.", what, strings.Join(names, ", "))
 	return reason, nil
 }
-
-func (r *run) waiting() []WaitingTask { return nil }

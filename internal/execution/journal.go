@@ -1,0 +1,120 @@
+package execution
+
+import (
+	"context"
+	"fmt"
+
+	"windlass/internal/graph"
+	"windlass/internal/store"
+	"windlass/internal/workflow"
+)
+
+// graphJournal writes what a graph's engine decides: the tasks' states together
+// with the events and instance states that follow from them.
+type graphJournal struct {
+	r       *run
+	graphID string // "" in a dry run, which stores nothing but events
+}
+
+var _ graph.Journal = (*graphJournal)(nil)
+
+func (j *graphJournal) Commit(ctx context.Context, records []graph.Record) error {
+	var batch store.JournalBatch
+	for _, rec := range records {
+		if j.graphID != "" {
+			if err := j.keep(&batch, rec); err != nil {
+				return err
+			}
+		}
+		if e, ok := j.r.taskEvent(rec.Task); ok {
+			batch.Events = append(batch.Events, e)
+		}
+	}
+	return j.r.journal(ctx, batch)
+}
+
+// keep enters the task's state, and what succeeding means for its instance.
+func (j *graphJournal) keep(batch *store.JournalBatch, rec graph.Record) error {
+	t := rec.Task
+	if rec.Added {
+		op, err := j.r.storedTask(t, j.graphID, rec.Dependencies)
+		if err != nil {
+			return err
+		}
+		batch.Added = append(batch.Added, op)
+	} else {
+		change := store.OperationChange{ID: t.ID, Type: string(t.Kind), State: string(t.State), Result: t.Result}
+		if t.Failure != nil {
+			change.Error = t.Failure.Message
+		}
+		batch.Changed = append(batch.Changed, change)
+	}
+	if p, ok := t.Payload.(*workflow.StatePayload); ok && t.State == graph.Succeeded {
+		batch.InstanceStates = append(batch.InstanceStates,
+			store.InstanceState{Tenant: j.r.e.Tenant, InstanceID: p.InstanceID, State: p.State})
+	}
+	return nil
+}
+
+// storedTask is a task as it is stored.
+func (r *run) storedTask(t *graph.Task, graphID string, dependencies []string) (store.Operation, error) {
+	parameters, err := workflow.EncodeTask(t)
+	if err != nil {
+		return store.Operation{}, fmt.Errorf("store task %s: %w", t.Describe(), err)
+	}
+	return store.Operation{
+		ID: t.ID, GraphID: graphID, ExecutionID: r.e.ID, Position: t.Position, Name: t.Name, Type: string(t.Kind),
+		State: string(t.State), Dependencies: dependencies, Parameters: parameters, Result: t.Result,
+		CreatedAt: r.s.now(), ManagerName: r.s.cfg.ManagerName,
+	}, nil
+}
+
+// taskEvent is the event that tells of a task's new state, if it has one.
+func (r *run) taskEvent(t *graph.Task) (store.Event, bool) {
+	switch t.Kind {
+	case graph.NodeEvent, graph.WorkflowEvent:
+		p, ok := t.Payload.(*workflow.EventPayload)
+		if !ok || t.State != graph.Succeeded {
+			return store.Event{}, false
+		}
+		e := r.s.workflowEvent(r.e, p.Type, p.Event)
+		switch {
+		case p.Type != "":
+		case t.Kind == graph.NodeEvent:
+			e.EventType = "workflow_node_event"
+		default:
+			e.EventType = "workflow_stage"
+		}
+		e.NodeID = p.InstanceID
+		return e, true
+	case graph.Operation, graph.Subgraph, graph.DryRun:
+	default:
+		if t.State != graph.Failed {
+			return store.Event{}, false
+		}
+	}
+	eventType, text := workflow.EventText(t)
+	if text == "" || !t.SendEvents && t.State != graph.Failed {
+		return store.Event{}, false
+	}
+	e := r.s.workflowEvent(r.e, eventType, text)
+	if p, ok := t.Payload.(*workflow.OperationPayload); ok {
+		e.Operation, e.NodeID = p.Operation, p.InstanceID
+	}
+	if t.Failure != nil && (t.State == graph.Failed || t.State == graph.Rescheduled) {
+		e.ErrorCauses = causesOf(t.Failure)
+	}
+	return e, true
+}
+
+// causesOf lists the exceptions behind a failure: those recorded, else itself.
+func causesOf(f *graph.Failure) []store.ErrorCause {
+	if len(f.Causes) == 0 {
+		return []store.ErrorCause{{Message: f.Message, Type: f.Type, Traceback: f.Traceback}}
+	}
+	causes := make([]store.ErrorCause, len(f.Causes))
+	for i, c := range f.Causes {
+		causes[i] = store.ErrorCause{Message: c.Message, Type: c.Type, Traceback: c.Traceback}
+	}
+	return causes
+}

@@ -1,0 +1,220 @@
+package execution
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"windlass/internal/blueprint/functions"
+	"windlass/internal/blueprint/plan"
+	"windlass/internal/blueprint/problem"
+	"windlass/internal/graph"
+	"windlass/internal/operation"
+	"windlass/internal/store"
+	"windlass/internal/workflow"
+)
+
+// performer carries out a graph's operations.
+type performer struct {
+	r       *run
+	graphID string
+}
+
+var _ graph.Performer = performer{}
+
+func (p performer) Perform(ctx context.Context, t *graph.Task, started func()) (any, error) {
+	// A kill also reaches what a forced cancel has left running before.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.r.operations, cancel)()
+	defer p.r.under.begin(t, "it runs", p.r.s.now())()
+
+	result, err := p.r.perform1(ctx, t, started)
+	failure := failureOf(err)
+	if p.r.leaves.Load() {
+		p.r.recordLeft(t, result, failure)
+	}
+	if failure != nil {
+		return nil, failure
+	}
+	return result, nil
+}
+
+func (r *run) perform1(ctx context.Context, t *graph.Task, started func()) (any, error) {
+	p, ok := t.Payload.(*workflow.OperationPayload)
+	if !ok {
+		return nil, &graph.Failure{Verdict: graph.NonRecoverable, Type: "NonRecoverableError",
+			Message: fmt.Sprintf("stored task %s says no operation", t.ID)}
+	}
+	runner := r.s.cfg.Runners[p.Plugin]
+	if runner == nil {
+		runner = r.s.cfg.Runners[""]
+	}
+	if runner == nil {
+		return nil, &graph.Failure{Verdict: graph.NonRecoverable, Type: "NonRecoverableError", Message: fmt.Sprintf(
+			"nothing on this manager runs operations of the plugin %s (operation %s, implementation %s)",
+			p.Plugin, p.Operation, p.Implementation)}
+	}
+	req, err := r.request(ctx, t, p)
+	if err != nil {
+		return nil, err
+	}
+	begun := sync.OnceFunc(started)
+	host := &operationHost{r: r, req: req, started: func(context.Context) error { begun(); return nil }}
+	return runner.Run(ctx, req, host)
+}
+
+// request puts together what a runner needs to know.
+func (r *run) request(ctx context.Context, t *graph.Task, p *workflow.OperationPayload) (*operation.Request, error) {
+	req := &operation.Request{
+		TaskID: t.ID, ExecutionID: r.e.ID, WorkflowID: r.e.WorkflowID, WorkflowParameters: r.e.Parameters,
+		Tenant: r.e.Tenant, ExecutionCreator: r.e.CreatedBy, DeploymentID: r.e.DeploymentID,
+		DeploymentDisplayName: r.deployment.DisplayName, DeploymentCreator: r.deployment.CreatedBy,
+		BlueprintID: r.deployment.BlueprintID, Name: p.Operation, Plugin: plan.Plugin{Name: p.Plugin},
+		Implementation: p.Implementation, Inputs: p.Inputs, RetryNumber: t.CurrentRetries, MaxRetries: t.TotalRetries,
+		Timeout: time.Duration(p.Timeout * float64(time.Second)), TimeoutRecoverable: p.TimeoutRecoverable,
+		Resume: t.Resume, Self: operation.Subject{NodeID: p.NodeID, InstanceID: p.InstanceID},
+		Token: r.token, RestURL: r.s.cfg.RestURL,
+	}
+	scope := functions.Scope{Self: p.InstanceID, Path: p.Operation + ".inputs"}
+	if p.Related != nil {
+		other := operation.Subject{NodeID: p.Related.NodeID, InstanceID: p.Related.InstanceID}
+		req.Relationship = &operation.Relationship{Source: req.Self, Target: other}
+		if !p.Related.IsTarget {
+			req.Relationship = &operation.Relationship{Source: other, Target: req.Self, OnTarget: true}
+		}
+		scope.Self, scope.Source, scope.Target = "", req.Relationship.Source.InstanceID, req.Relationship.Target.InstanceID
+	}
+	n, err := r.s.store.GetNode(ctx, r.e.Tenant, r.e.DeploymentID, p.NodeID)
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(n.Plugins, func(pl plan.Plugin) bool { return pl.Name == p.Plugin }); i >= 0 {
+		req.Plugin = n.Plugins[i]
+	}
+	if p.HasFunctions {
+		if req.Inputs, err = r.evaluateMap(ctx, p.Inputs, scope); err != nil {
+			return nil, fmt.Errorf("evaluate the inputs of %s: %w", t.Describe(), err)
+		}
+	}
+	if r.s.cfg.WorkDir != nil {
+		if req.WorkDir, err = r.s.cfg.WorkDir(r.e.Tenant, r.e.DeploymentID); err != nil {
+			return nil, fmt.Errorf("open the work directory of deployment %s: %w", r.e.DeploymentID, err)
+		}
+	}
+	return req, nil
+}
+
+// failureOf is an operation's error as the graph understands it. What says
+// nothing about retries is tried again, as the original does.
+func failureOf(err error) *graph.Failure {
+	if err == nil {
+		return nil
+	}
+	var f *graph.Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	var e *operation.Error
+	if !errors.As(err, &e) {
+		f := &graph.Failure{Verdict: graph.Recoverable, Type: "RecoverableError", Message: err.Error()}
+		var p *problem.Problem
+		if errors.As(err, &p) {
+			f.Type = string(p.Kind)
+		}
+		return f
+	}
+	f = &graph.Failure{
+		Type: e.Type, Message: e.Message, Traceback: e.Traceback, RetryAfter: e.RetryAfter, ExitCode: e.ExitCode, Output: e.Output,
+	}
+	switch e.Verdict {
+	case operation.NonRecoverable:
+		f.Verdict = graph.NonRecoverable
+	case operation.Reschedule:
+		f.Verdict = graph.Reschedule
+	}
+	for _, c := range e.Causes {
+		f.Causes = append(f.Causes, graph.Cause{Message: c.Message, Type: c.Type, Traceback: c.Traceback})
+	}
+	return f
+}
+
+// recordLeft journals the outcome of an operation that a forced cancel left
+// running, so that a resume doesn't repeat it. Nothing follows from it now.
+func (r *run) recordLeft(t *graph.Task, result any, failure *graph.Failure) {
+	if r.ctx.Err() != nil || r.operations.Err() != nil {
+		return // it was interrupted
+	}
+	t.State, t.Result, t.Failure = graph.Succeeded, result, failure
+	if failure != nil {
+		t.State, t.Result = graph.Failed, nil
+		if failure.Verdict == graph.Reschedule {
+			t.State = graph.Rescheduled
+		}
+	}
+	change := store.OperationChange{ID: t.ID, Type: string(t.Kind), State: string(t.State), Result: t.Result}
+	batch := store.JournalBatch{Changed: []store.OperationChange{change}}
+	if e, ok := r.taskEvent(t); ok {
+		batch.Events = append(batch.Events, e)
+	}
+	if err := r.journal(r.ctx, batch); err != nil && r.ctx.Err() == nil {
+		r.s.log.Error("could not store how an operation ended after its execution was cancelled",
+			"execution", r.e.ID, "task", t.Describe(), "error", err)
+	}
+}
+
+// limiter takes slots for one execution's operations.
+type limiter struct{ r *run }
+
+var _ graph.Limiter = limiter{}
+
+func (l limiter) Acquire(ctx context.Context, t *graph.Task) (func(), error) {
+	defer l.r.under.begin(t, "it waits for a free place among the operations that may run at once", l.r.s.now())()
+	return l.r.s.slots.acquire(ctx, l.r.e.ID, l.r.e.Tenant+"/"+l.r.e.DeploymentID)
+}
+
+// underWay is what an execution's tasks are doing, for people who ask.
+type underWay struct {
+	mu    sync.Mutex
+	tasks map[string]taskUnderWay
+}
+
+type taskUnderWay struct {
+	name, doing string
+	since       time.Time
+}
+
+// begin notes what a task does until end is called.
+func (u *underWay) begin(t *graph.Task, doing string, now time.Time) (end func()) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.tasks == nil {
+		u.tasks = map[string]taskUnderWay{}
+	}
+	u.tasks[t.ID] = taskUnderWay{t.Describe(), doing, now}
+	return func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		delete(u.tasks, t.ID)
+	}
+}
+
+// list returns the tasks, longest first.
+func (u *underWay) list(now time.Time) []WaitingTask {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	ids := make([]string, 0, len(u.tasks))
+	for id := range u.tasks {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b string) int { return u.tasks[a].since.Compare(u.tasks[b].since) })
+	found := make([]WaitingTask, len(ids))
+	for i, id := range ids {
+		t := u.tasks[id]
+		found[i] = WaitingTask{ID: id, Name: t.name, For: fmt.Sprintf("%s since %s", t.doing, now.Sub(t.since).Round(time.Millisecond))}
+	}
+	return found
+}

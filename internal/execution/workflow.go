@@ -1,0 +1,254 @@
+package execution
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"windlass/internal/graph"
+	"windlass/internal/store"
+	"windlass/internal/workflow"
+)
+
+// runWorkflow runs the deployment's workflow.
+func (r *run) runWorkflow() error {
+	if r.e.DeploymentID == "" {
+		return fmt.Errorf("workflow %s is not available on this manager", r.e.WorkflowID)
+	}
+	d, err := r.s.store.GetDeployment(r.ctx, r.e.Tenant, r.e.DeploymentID)
+	if err != nil {
+		return fmt.Errorf("read deployment %s: %w", r.e.DeploymentID, err)
+	}
+	r.deployment = d
+	w, ok := d.Workflows[r.e.WorkflowID]
+	if !ok {
+		return fmt.Errorf("workflow %s is not available on this manager", r.e.WorkflowID)
+	}
+	f, ok := r.s.cfg.Workflows(w.Plugin, w.Operation)
+	if !ok {
+		return fmt.Errorf("workflow %s is mapped to the operation %s of plugin %s, which this manager can't run: "+
+			"only the built-in workflows run here", r.e.WorkflowID, w.Operation, w.Plugin)
+	}
+	err = f(r.ctx, workflowHost{r}, r.e.Parameters)
+	var failed *graph.FailedError
+	switch {
+	case errors.As(err, &graph.Cancelled{}):
+		return errCancelled
+	case errors.As(err, &failed):
+		return errors.New(failureText(failed))
+	}
+	return err
+}
+
+// failureText leads with the operation that failed, its exit code and the end
+// of its output, and goes on with the original's text.
+func failureText(e *graph.FailedError) string {
+	first := e.Tasks[0]
+	f := first.Failure
+	p, ok := first.Payload.(*workflow.OperationPayload)
+	if !ok || f == nil || f.ExitCode == nil && f.Output == "" {
+		return e.Error()
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s of %s failed", p.Operation, p.InstanceID)
+	if f.ExitCode != nil {
+		fmt.Fprintf(&b, " with exit code %d", *f.ExitCode)
+	}
+	if output := strings.TrimRight(f.Output, "\n"); output != "" {
+		b.WriteString("; its last output:\n  " + strings.ReplaceAll(output, "\n", "\n  "))
+	}
+	return b.String() + "\n\n" + e.Error()
+}
+
+// workflowHost lets a built-in workflow use its run.
+type workflowHost struct{ r *run }
+
+var _ workflow.Host = workflowHost{}
+
+func (h workflowHost) Log(_ context.Context, level, message string) {
+	h.r.book.add(h.r.logLine(level, message))
+}
+
+func (h workflowHost) Deployment(ctx context.Context) (*workflow.Deployment, error) {
+	r := h.r
+	of := []store.Filter{tenantIs(r.e.Tenant), {Field: "deployment_id", Values: []string{r.e.DeploymentID}}}
+	nodes, err := r.s.store.ListNodes(ctx, store.Query{Filters: of})
+	if err != nil {
+		return nil, fmt.Errorf("read the nodes of %s: %w", r.e.DeploymentID, err)
+	}
+	instances, err := r.s.store.ListInstances(ctx, store.Query{Filters: of})
+	if err != nil {
+		return nil, fmt.Errorf("read the node instances of %s: %w", r.e.DeploymentID, err)
+	}
+	d := &workflow.Deployment{ID: r.e.DeploymentID, Nodes: map[string]*workflow.Node{}, DryRun: r.e.IsDryRun, Resume: r.e.Resume}
+	if d.Settings, err = taskSettings(ctx, r.s.store); err != nil {
+		return nil, err
+	}
+	for _, n := range nodes.Items {
+		d.Nodes[n.ID] = &workflow.Node{
+			ID: n.ID, Type: n.Type, TypeHierarchy: n.TypeHierarchy, Properties: n.Properties, Operations: n.Operations,
+			Relationships: n.Relationships, Plugins: n.Plugins, HostID: n.HostID,
+		}
+	}
+	for _, i := range instances.Items {
+		n := d.Nodes[i.NodeID]
+		if n == nil {
+			return nil, fmt.Errorf("node instance %s belongs to the node %s, which deployment %s doesn't have", i.ID, i.NodeID, d.ID)
+		}
+		d.Instances = append(d.Instances, &workflow.Instance{
+			ID: i.ID, NodeID: i.NodeID, HostID: i.HostID, State: i.State, SystemProperties: i.SystemProperties,
+			Relationships: i.Relationships, Node: n,
+		})
+	}
+	return d, nil
+}
+
+// Defaults of the settings, where the manager's configuration says nothing.
+const (
+	defaultTaskRetries     = 60
+	defaultRetryInterval   = 15 // seconds
+	defaultSubgraphRetries = 0
+)
+
+func taskSettings(ctx context.Context, r store.Reader) (set workflow.Settings, err error) {
+	if set.TaskRetries, err = intSetting(ctx, r, "task_retries", defaultTaskRetries); err != nil {
+		return set, err
+	}
+	if set.SubgraphRetries, err = intSetting(ctx, r, "subgraph_retries", defaultSubgraphRetries); err != nil {
+		return set, err
+	}
+	interval, err := intSetting(ctx, r, "task_retry_interval", defaultRetryInterval)
+	set.RetryInterval = time.Duration(interval) * time.Second
+	return set, err
+}
+
+// Execute implements workflow.Host.
+func (h workflowHost) Execute(ctx context.Context, name string, handlers map[string]graph.HandlerFunc,
+	build func(ids graph.IDs) (*graph.Graph, error),
+) error {
+	r := h.r
+	if r.asked.Err() != nil {
+		return graph.Cancelled{}
+	}
+	g, graphID, err := r.openGraph(ctx, name, build)
+	if err != nil || g.Len() == 0 {
+		return err
+	}
+	requests, stop := r.requests()
+	defer stop()
+	return graph.Run(ctx, g, graph.Options{
+		Journal: &graphJournal{r: r, graphID: graphID}, Performer: performer{r, graphID}, Limiter: limiter{r}, Handlers: handlers,
+		WaitAfterFail: time.Duration(r.e.WaitAfterFail) * time.Second, Control: requests, Leave: r.leave, Now: r.s.cfg.Now,
+	})
+}
+
+// openGraph restores the execution's graph of that name, or builds and stores it.
+func (r *run) openGraph(ctx context.Context, name string, build func(ids graph.IDs) (*graph.Graph, error)) (*graph.Graph, string, error) {
+	if r.e.IsDryRun {
+		g, err := build(taskIDs{})
+		return g, "", err
+	}
+	stored, err := r.s.store.GetGraph(ctx, r.e.ID, name)
+	switch {
+	case err == nil:
+		g, err := r.restore(ctx, stored)
+		return g, stored.ID, err
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, "", fmt.Errorf("read task graph %s: %w", name, err)
+	}
+	g, err := build(taskIDs{})
+	if err != nil {
+		return nil, "", err
+	}
+	stored = store.Graph{ID: uuid.NewString(), ExecutionID: r.e.ID, Name: name, CreatedAt: r.s.now()}
+	tasks := g.Tasks()
+	ops := make([]store.Operation, len(tasks))
+	for i, t := range tasks {
+		if ops[i], err = r.storedTask(t, stored.ID, g.Dependencies(t.ID)); err != nil {
+			return nil, "", err
+		}
+	}
+	err = r.write(ctx, func(tx store.Tx) error { return tx.AddGraph(ctx, stored, ops) })
+	if err != nil {
+		return nil, "", fmt.Errorf("store task graph %s: %w", name, err)
+	}
+	return g, stored.ID, nil
+}
+
+func (r *run) restore(ctx context.Context, stored store.Graph) (*graph.Graph, error) {
+	ops, err := r.s.store.ListOperations(ctx, store.Query{Filters: []store.Filter{{Field: "graph_id", Values: []string{stored.ID}}}})
+	if err != nil {
+		return nil, fmt.Errorf("read task graph %s: %w", stored.Name, err)
+	}
+	tasks := make([]graph.Stored, len(ops.Items))
+	for i, op := range ops.Items {
+		t := &graph.Task{ID: op.ID, Kind: graph.Kind(op.Type), Name: op.Name, State: engineState(op.State), Position: op.Position, Result: op.Result}
+		if err := workflow.DecodeTask(t, op.Parameters); err != nil {
+			return nil, err
+		}
+		tasks[i] = graph.Stored{Task: t, Dependencies: op.Dependencies}
+	}
+	g, err := graph.Restore(taskIDs{}, tasks)
+	if err != nil {
+		return nil, fmt.Errorf("restore task graph %s: %w", stored.Name, err)
+	}
+	return g, nil
+}
+
+// engineState maps the states that only others write to those of the engine.
+func engineState(state string) graph.State {
+	switch state {
+	case "sent":
+		return graph.Sending
+	case "response-sent":
+		return graph.Started
+	}
+	return graph.State(state)
+}
+
+type taskIDs struct{}
+
+func (taskIDs) Next() string { return uuid.NewString() }
+
+// requests gives a graph what is asked of the run, until stop.
+func (r *run) requests() (requests <-chan graph.Control, stop func()) {
+	to := make(chan graph.Control, 4)
+	done, quit := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		asked, forced, killed := r.asked.Done(), r.forced.Done(), r.operations.Done()
+		var patience <-chan time.Time
+		for {
+			select {
+			case <-killed:
+				to <- graph.Kill
+				return
+			case <-forced:
+				to <- graph.Force
+				forced, patience = nil, nil
+			case <-patience:
+				r.force()
+			case <-asked:
+				to <- graph.Graceful
+				asked = nil
+				timer := time.NewTimer(r.s.cfg.Timing.CancelGrace)
+				defer timer.Stop()
+				patience = timer.C
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return to, func() { close(quit); <-done }
+}
+
+// leave keeps the claim until the operations that a forced cancel left running
+// have ended.
+func (r *run) leave(wait func()) {
+	r.leaves.Store(true)
+	r.left.Go(wait)
+}
