@@ -1,0 +1,194 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"windlass/internal/blueprint/plan"
+	"windlass/internal/blueprint/problem"
+	"windlass/internal/execution"
+	"windlass/internal/preparation"
+	"windlass/internal/store"
+	"windlass/internal/value"
+)
+
+// create is the create_deployment_environment execution: it prepares the plan
+// with the inputs and stores nodes and instances, all or nothing, so that it may
+// run again after a crash.
+func (e *Environment) create(ctx context.Context, x store.Execution, h execution.SystemHost) error {
+	b, err := e.Store.GetBlueprint(ctx, x.Tenant, x.BlueprintID)
+	if err != nil {
+		return err
+	}
+	inputs, _ := x.Parameters["inputs"].(map[string]any)
+	d, err := e.Store.GetDeployment(ctx, x.Tenant, x.DeploymentID)
+	if err != nil {
+		return err
+	}
+	// A suffix may be taken by an instance of another deployment: with six
+	// random characters that is rare, and the next draw settles it.
+	for attempt := 1; ; attempt++ {
+		prepared, err := e.prepare(ctx, b.Plan, d, inputs)
+		if err != nil {
+			return planError(err)
+		}
+		err = h.Write(ctx, func(tx store.Tx) error { return e.store(ctx, tx, d, prepared, x) })
+		if !errors.Is(err, store.ErrExists) || attempt == 5 {
+			if err == nil {
+				_, err = e.Library.WorkDir(x.Tenant, x.DeploymentID)
+			}
+			return err
+		}
+	}
+}
+
+func (e *Environment) prepare(ctx context.Context, p *plan.Plan, d store.Deployment, inputs map[string]any) (*plan.Deployment, error) {
+	return preparation.Deploy(p, preparation.Options{
+		Inputs:      inputs,
+		RuntimeOnly: d.RuntimeOnlyEvaluation,
+		IDs:         e.IDs,
+		HasSecret: func(key string) (bool, error) {
+			_, err := e.Store.GetSecret(ctx, d.Tenant, key)
+			if isNotFound(err) {
+				return false, nil
+			}
+			return err == nil, err
+		},
+	})
+}
+
+// planError words what is wrong with a plan and its inputs on few lines.
+func planError(err error) error {
+	problems := problem.All(err)
+	if len(problems) == 0 {
+		return err
+	}
+	texts := make([]string, len(problems))
+	for i, p := range problems {
+		texts[i] = strings.TrimSpace(p.Error())
+	}
+	return errors.New(strings.Join(texts, "\n"))
+}
+
+func (e *Environment) store(ctx context.Context, tx store.Tx, d store.Deployment, p *plan.Deployment, x store.Execution) error {
+	now := e.Now()
+	d.Description = p.Description
+	d.Inputs, d.Outputs, d.Capabilities = p.Inputs, p.Outputs, p.Capabilities
+	d.Groups, d.ScalingGroups = p.Groups, p.ScalingGroups
+	d.PolicyTypes, d.PolicyTriggers = p.PolicyTypes, p.PolicyTriggers
+	d.Workflows = p.Workflows
+	d.ResourceTags, d.DeploymentSettings = p.ResourceTags, p.DeploymentSettings
+	d.Labels = mergeLabels(d.Labels, p.Labels, x.CreatedBy, now)
+	d.UpdatedAt = now
+	if name, ok := p.DeploymentSettings["display_name"].(string); ok && d.DisplayName == d.ID {
+		d.DisplayName = name
+	}
+	if err := tx.UpdateDeployment(ctx, d); err != nil {
+		return err
+	}
+	nodes, err := storedNodes(d, p.Nodes)
+	if err != nil {
+		return err
+	}
+	if err := tx.AddNodes(ctx, nodes); err != nil {
+		return err
+	}
+	return tx.AddInstances(ctx, storedInstances(d, p.NodeInstances))
+}
+
+func storedNodes(d store.Deployment, nodes []*plan.Node) ([]store.Node, error) {
+	stored := make([]store.Node, len(nodes))
+	for i, n := range nodes {
+		scale, err := nodeScale(n)
+		if err != nil {
+			return nil, err
+		}
+		relationships := make([]plan.Relationship, len(n.Relationships))
+		for j, r := range n.Relationships {
+			r.SourceInterfaces, r.TargetInterfaces = nil, nil
+			relationships[j] = r
+		}
+		stored[i] = store.Node{
+			Tenant: d.Tenant, DeploymentID: d.ID, BlueprintID: d.BlueprintID, ID: n.ID, Type: n.Type,
+			TypeHierarchy: n.TypeHierarchy, Properties: n.Properties, Operations: n.Operations,
+			Relationships: relationships, Plugins: n.Plugins, PluginsToInstall: n.PluginsToInstall, HostID: n.HostID,
+			Scalable: scale, Visibility: d.Visibility, CreatedBy: d.CreatedBy, Position: i,
+		}
+	}
+	return stored, nil
+}
+
+func nodeScale(n *plan.Node) (store.NodeScale, error) {
+	p := n.Capabilities.Scalable.Properties
+	var s store.NodeScale
+	for _, number := range []struct {
+		name string
+		from value.Any
+		to   *int
+	}{
+		{"current_instances", p.Current, &s.Current}, {"planned_instances", p.Planned, &s.Planned},
+		{"default_instances", p.Default, &s.Deploy}, {"min_instances", p.Min, &s.Min}, {"max_instances", p.Max, &s.Max},
+	} {
+		v, ok := number.from.V.(int64)
+		if !ok {
+			return s, fmt.Errorf("node %s: %s must be a whole number, found %s", n.ID, number.name, value.Repr(number.from.V))
+		}
+		*number.to = int(v)
+	}
+	return s, nil
+}
+
+func storedInstances(d store.Deployment, instances []plan.NodeInstance) []store.NodeInstance {
+	stored := make([]store.NodeInstance, len(instances))
+	index := map[string]int{}
+	for i, n := range instances {
+		index[n.NodeID]++
+		stored[i] = store.NodeInstance{
+			Tenant: d.Tenant, DeploymentID: d.ID, NodeID: n.NodeID, ID: n.ID, HostID: n.HostID,
+			Index: index[n.NodeID], State: "uninitialized", Version: 1, RuntimeProperties: map[string]any{},
+			Relationships: n.Relationships, ScalingGroups: n.ScalingGroups,
+			Visibility: d.Visibility, CreatedBy: d.CreatedBy,
+		}
+	}
+	return stored
+}
+
+// delete is the delete_deployment_environment execution. The deployment's row,
+// and with it this execution, goes when it has ended; here the files go.
+func (e *Environment) delete(_ context.Context, x store.Execution, _ execution.SystemHost) error {
+	return e.Library.RemoveWorkDir(x.Tenant, x.DeploymentID)
+}
+
+// mergeLabels adds a plan's labels to those given, which come first. Keys are
+// lower case; a pair is kept once.
+func mergeLabels(given []store.Label, planned map[string]plan.Label, by string, at time.Time) []store.Label {
+	seen := map[[2]string]bool{}
+	var merged []store.Label
+	add := func(l store.Label) {
+		l.Key = strings.ToLower(l.Key)
+		if pair := [2]string{l.Key, l.Value}; !seen[pair] {
+			seen[pair] = true
+			merged = append(merged, l)
+		}
+	}
+	for _, l := range given {
+		add(l)
+	}
+	for _, key := range value.SortedKeys(planned) {
+		for _, v := range planned[key].Values {
+			add(store.Label{Key: key, Value: value.Text(v), CreatedAt: at, CreatedBy: by})
+		}
+	}
+	return merged
+}
+
+func labelParameter(labels []store.Label) []any {
+	list := make([]any, len(labels))
+	for i, l := range labels {
+		list[i] = map[string]any{l.Key: l.Value}
+	}
+	return list
+}

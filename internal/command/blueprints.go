@@ -1,0 +1,357 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"windlass/internal/blueprint"
+	"windlass/internal/blueprint/archive"
+	"windlass/internal/blueprint/plan"
+	"windlass/internal/value"
+)
+
+var blueprintColumns = []string{
+	"id", "description", "main_file_name", "created_at", "updated_at", "visibility", "tenant_name", "created_by", "state", "error", "labels",
+}
+
+func (a *app) blueprintsCommand() *cobra.Command {
+	return group("blueprints", "Take in blueprints and look at them",
+		a.uploadCommand(),
+		a.lister("list", "List blueprints", "/blueprints", "Blueprints:", blueprintColumns, nil, func(o object) object {
+			o["description"], o["error"] = clip(text(o, "description")), clip(text(o, "error"))
+			return o
+		}),
+		leaf("get ID", "Show a blueprint", cobra.ExactArgs(1), a.getBlueprint),
+		a.deleteBlueprintCommand(), a.validateCommand(), a.planCommand(),
+		leaf("inputs ID|FILE", "Show a blueprint's inputs", cobra.ExactArgs(1), a.blueprintInputs),
+		a.packageCommand(), a.downloadCommand(),
+	)
+}
+
+func clip(s string) string {
+	s = strings.TrimSpace(strings.ReplaceAll(s, "\n", " "))
+	if r := []rune(s); len(r) > 50 {
+		return string(r[:47]) + "..."
+	}
+	return s
+}
+
+// source is a blueprint on this machine: a file in a folder.
+type source struct {
+	dir, file string // file is relative to dir
+}
+
+// findSource takes a blueprint's file, or its folder.
+func findSource(path, file string) (source, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return source{}, fmt.Errorf("find the blueprint: %w", err)
+	}
+	if !info.IsDir() {
+		return source{dir: filepath.Dir(path), file: filepath.Base(path)}, nil
+	}
+	if file == "" {
+		file = "blueprint.yaml"
+	}
+	if _, err := os.Stat(filepath.Join(path, file)); err != nil {
+		return source{}, fmt.Errorf("there is no %s in %s: name the file with -n", file, path)
+	}
+	return source{dir: path, file: file}, nil
+}
+
+func (s source) path() string { return filepath.Join(s.dir, s.file) }
+
+// parse validates the blueprint and prints its warnings.
+func (a *app) parse(ctx context.Context, s source) (*plan.Plan, error) {
+	text, err := os.ReadFile(s.path())
+	if err != nil {
+		return nil, fmt.Errorf("read the blueprint: %w", err)
+	}
+	p, warnings, err := blueprint.Parse(ctx, blueprint.Source{Path: s.path(), Text: text}, blueprint.Defaults())
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		fmt.Fprint(a.Stderr, w.Text())
+	}
+	return p, nil
+}
+
+func isArchive(path string) bool {
+	_, err := archive.Suffix(path)
+	return err == nil
+}
+
+func isURL(path string) bool { return strings.Contains(path, "://") }
+
+func (a *app) uploadCommand() *cobra.Command {
+	var id, file, visibility string
+	c := leaf("upload PATH|URL", "Upload a blueprint: its file, its folder, an archive or a URL", cobra.ExactArgs(1), nil)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := a.client(c.Context())
+		if err != nil {
+			return err
+		}
+		b, err := a.upload(c.Context(), cl, args[0], id, file, visibility)
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(object{"id": b})
+		}
+		a.say("Blueprint uploaded. The blueprint's id is %s", b)
+		return nil
+	}
+	c.Flags().StringVarP(&id, "blueprint-id", "b", "", "its id; the folder's name by default")
+	c.Flags().StringVarP(&file, "blueprint-filename", "n", "", "the main file; blueprint.yaml by default")
+	c.Flags().StringVarP(&visibility, "visibility", "l", "tenant", "private, tenant or global")
+	c.Flags().StringVarP(&a.tenant, "tenant-name", "t", "", "the tenant")
+	return c
+}
+
+// upload validates what is on this machine, sends it, and waits until the
+// manager has parsed it.
+func (a *app) upload(ctx context.Context, cl *client, path, id, file, visibility string) (string, error) {
+	params := object{"async_upload": true, "visibility": visibility}
+	var body io.Reader
+	switch {
+	case isURL(path):
+		if id == "" {
+			return "", usageError{errors.New("name the blueprint with -b")}
+		}
+		params["blueprint_archive_url"] = path
+	case isArchive(path):
+		f, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = f.Close() }()
+		body = f
+		if id == "" {
+			id, _, _ = strings.Cut(filepath.Base(path), ".")
+		}
+	default:
+		s, err := findSource(path, file)
+		if err != nil {
+			return "", err
+		}
+		if _, err := a.parse(ctx, s); err != nil {
+			return "", err
+		}
+		file = s.file
+		full, err := filepath.Abs(s.dir)
+		if err != nil {
+			return "", err
+		}
+		if id == "" {
+			id = filepath.Base(full)
+		}
+		var packed bytes.Buffer
+		if err := archive.Pack(&packed, s.dir, filepath.Base(full)); err != nil {
+			return "", err
+		}
+		body = &packed
+	}
+	if file != "" {
+		params["application_file_name"] = file
+	}
+	a.say("Uploading blueprint %s...", path)
+	b, err := cl.upload(ctx, id, params, body)
+	if err != nil {
+		return "", err
+	}
+	return id, a.waitForUpload(ctx, cl, id, b)
+}
+
+func (a *app) waitForUpload(ctx context.Context, cl *client, id string, b object) error {
+	execution, _ := b["upload_execution"].(object)
+	if run := text(execution, "id"); run != "" {
+		if _, err := a.follow(ctx, cl, run, 0, func(e object) {
+			if level := text(e, "level"); level == "warning" && !a.json {
+				fmt.Fprintln(a.Stderr, text(e, "message"))
+			}
+		}); err != nil && !isNotFound(err) {
+			return err
+		}
+	}
+	now, err := cl.get(ctx, "/blueprints/"+url.PathEscape(id), nil)
+	if err != nil {
+		return err
+	}
+	if state := text(now, "state"); state != "uploaded" {
+		return fmt.Errorf("blueprint %s: %s: %s", id, state, text(now, "error"))
+	}
+	return nil
+}
+
+func (a *app) getBlueprint(c *cobra.Command, args []string) error {
+	cl, err := a.client(c.Context())
+	if err != nil {
+		return err
+	}
+	b, err := cl.get(c.Context(), "/blueprints/"+url.PathEscape(args[0]), nil)
+	if err != nil {
+		return err
+	}
+	users, _, err := cl.list(c.Context(), "/deployments", url.Values{"blueprint_id": {args[0]}, "_include": {"id"}})
+	if err != nil {
+		return err
+	}
+	ids := []any{}
+	for _, d := range users {
+		ids = append(ids, d["id"])
+	}
+	b["deployments"] = ids
+	if a.json {
+		return a.printJSON(b)
+	}
+	return a.details("Blueprint:", append(append([]string{}, blueprintColumns...), "deployments"), b)
+}
+
+func (a *app) deleteBlueprintCommand() *cobra.Command {
+	var force bool
+	c := leaf("delete ID", "Delete a blueprint", cobra.ExactArgs(1), nil)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := a.client(c.Context())
+		if err != nil {
+			return err
+		}
+		q := url.Values{}
+		if force {
+			q.Set("force", "true")
+		}
+		a.say("Deleting blueprint %s...", args[0])
+		if _, err := cl.do(c.Context(), http.MethodDelete, "/blueprints/"+url.PathEscape(args[0]), q, nil); err != nil {
+			return err
+		}
+		a.say("Blueprint deleted")
+		return nil
+	}
+	c.Flags().BoolVarP(&force, "force", "f", false, "also if others import it")
+	return c
+}
+
+func (a *app) validateCommand() *cobra.Command {
+	return leaf("validate PATH", "Check a blueprint: all problems at once", cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
+		s, err := findSource(args[0], "")
+		if err != nil {
+			return err
+		}
+		a.say("Validating blueprint: %s", s.path())
+		if _, err := a.parse(c.Context(), s); err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(object{"valid": true})
+		}
+		a.say("Blueprint validated successfully")
+		return nil
+	})
+}
+
+func (a *app) blueprintInputs(c *cobra.Command, args []string) error {
+	var inputs object
+	if _, err := os.Stat(args[0]); err == nil {
+		s, err := findSource(args[0], "")
+		if err != nil {
+			return err
+		}
+		p, err := a.parse(c.Context(), s)
+		if err != nil {
+			return err
+		}
+		v, err := value.Of(p.Inputs)
+		if err != nil {
+			return err
+		}
+		inputs, _ = v.(object)
+	} else {
+		cl, err := a.client(c.Context())
+		if err != nil {
+			return err
+		}
+		b, err := cl.get(c.Context(), "/blueprints/"+url.PathEscape(args[0]), nil)
+		if err != nil {
+			return err
+		}
+		p, _ := b["plan"].(object)
+		inputs, _ = p["inputs"].(object)
+	}
+	var rows []object
+	for _, name := range value.SortedKeys(inputs) {
+		row, _ := inputs[name].(object)
+		shown := object{"name": name, "type": row["type"], "default": row["default"], "description": row["description"]}
+		rows = append(rows, shown)
+	}
+	return a.table("Inputs:", []string{"name", "type", "default", "description"}, rows)
+}
+
+func (a *app) packageCommand() *cobra.Command {
+	var output string
+	c := leaf("package PATH", "Pack a blueprint's folder into an archive", cobra.ExactArgs(1), nil)
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		s, err := findSource(args[0], "")
+		if err != nil {
+			return err
+		}
+		full, err := filepath.Abs(s.dir)
+		if err != nil {
+			return err
+		}
+		if output == "" {
+			output = filepath.Base(full) + ".tar.gz"
+		}
+		f, err := os.Create(output)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(archive.Pack(f, s.dir, filepath.Base(full)), f.Close()); err != nil {
+			return err
+		}
+		a.say("Packaged %s to %s", s.dir, output)
+		return nil
+	}
+	c.Flags().StringVarP(&output, "output-path", "o", "", "where to")
+	return c
+}
+
+func (a *app) downloadCommand() *cobra.Command {
+	var output string
+	c := leaf("download ID", "Download a blueprint's archive", cobra.ExactArgs(1), nil)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		cl, err := a.client(c.Context())
+		if err != nil {
+			return err
+		}
+		res, err := cl.send(c.Context(), http.MethodGet, "/blueprints/"+url.PathEscape(args[0])+"/archive", nil, nil, "")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = res.Body.Close() }()
+		if output == "" {
+			output = args[0] + ".tar.gz"
+		}
+		f, err := os.Create(output)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(f, res.Body)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		a.say("Blueprint downloaded as %s", output)
+		return nil
+	}
+	c.Flags().StringVarP(&output, "output-path", "o", "", "where to")
+	return c
+}

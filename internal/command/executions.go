@@ -1,0 +1,257 @@
+package command
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+var executionColumns = []string{
+	"id", "workflow_id", "status", "is_dry_run", "deployment_id", "created_at", "started_at", "scheduled_for", "visibility",
+	"tenant_name", "created_by",
+}
+
+func shownStatus(e object) object {
+	if s, ok := e["status_display"]; ok {
+		e["status"] = s
+	}
+	return e
+}
+
+func (a *app) executionsCommand() *cobra.Command {
+	return group("executions", "Run workflows and watch them",
+		a.startCommand(), a.executionListCommand(),
+		leaf("get ID", "Show an execution", cobra.ExactArgs(1), a.getExecution),
+		a.cancelCommand(), a.resumeCommand(),
+		leaf("why ID", "Tell what an execution waits for", cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
+			cl, err := a.client(c.Context())
+			if err != nil {
+				return err
+			}
+			o, err := cl.get(c.Context(), "/executions/"+url.PathEscape(args[0])+"/why", nil)
+			if err != nil {
+				return err
+			}
+			return a.pairs("Execution "+args[0]+":", o)
+		}),
+	)
+}
+
+func (a *app) startCommand() *cobra.Command {
+	var deployment string
+	var parameters []string
+	var custom, force, dry, queue, noLogs bool
+	var timeout, waitAfterFail int
+	var schedule string
+	c := leaf("start WORKFLOW", "Start a workflow and follow it", cobra.ExactArgs(1), nil)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if queue && (force || dry) {
+			return usageError{fmt.Errorf("--queue can't go with --force or --dry-run")}
+		}
+		if schedule != "" && queue {
+			return usageError{fmt.Errorf("--schedule can't go with --queue")}
+		}
+		ctx := c.Context()
+		cl, err := a.client(ctx)
+		if err != nil {
+			return err
+		}
+		if deployment, err = a.orOnly(ctx, cl, "deployments", deployment); err != nil {
+			return err
+		}
+		given, err := readInputs(parameters)
+		if err != nil {
+			return err
+		}
+		body := object{
+			"deployment_id": deployment, "workflow_id": args[0], "parameters": given, "allow_custom_parameters": custom,
+			"force": force, "dry_run": dry, "queue": queue,
+		}
+		if c.Flags().Changed("wait-after-fail") {
+			body["wait_after_fail"] = int64(waitAfterFail)
+		}
+		if schedule != "" {
+			body["scheduled_time"] = schedule
+		}
+		return a.startAndFollow(c, cl, body, time.Duration(timeout)*time.Second, c.Flags().Changed("timeout") && timeout == 0, !noLogs)
+	}
+	f := c.Flags()
+	f.StringVarP(&deployment, "deployment-id", "d", "", "the deployment")
+	f.StringArrayVarP(&parameters, "parameters", "p", nil, "parameters: a YAML file, YAML or JSON text, or key1=value1;key2=value2")
+	f.BoolVar(&custom, "allow-custom-parameters", false, "allow parameters that the workflow does not declare")
+	f.BoolVarP(&force, "force", "f", false, "run beside other executions of the deployment")
+	f.BoolVar(&dry, "dry-run", false, "show what would happen, touch nothing")
+	f.BoolVar(&queue, "queue", false, "wait if it can't run now")
+	f.StringVar(&schedule, "schedule", "", "when to start, YYYYMMDDHHMM+HHMM")
+	f.IntVar(&timeout, "timeout", 900, "seconds to wait for the end; the execution goes on after that; 0 does not wait")
+	f.IntVar(&waitAfterFail, "wait-after-fail", 600, "seconds that other tasks may go on after a failure")
+	f.BoolVar(&noLogs, "no-logs", false, "show events only")
+	f.BoolP("include-logs", "l", true, "show logs as well")
+	f.StringVarP(&a.tenant, "tenant-name", "t", "", "the tenant")
+	return c
+}
+
+func (a *app) startAndFollow(c *cobra.Command, cl *client, body object, timeout time.Duration, dontWait, logs bool) error {
+	ctx := c.Context()
+	workflow, deployment := text(body, "workflow_id"), text(body, "deployment_id")
+	a.say("Executing workflow `%s` on deployment `%s` [timeout=%d seconds]", workflow, deployment, int(timeout.Seconds()))
+	v, err := cl.do(ctx, http.MethodPost, "/executions", nil, body)
+	if err != nil {
+		return err
+	}
+	e, _ := v.(object)
+	id, status := text(e, "id"), text(e, "status")
+	switch {
+	case status == "scheduled":
+		a.say("Scheduled workflow %s on deployment %s", workflow, deployment)
+		return nil
+	case status == "queued":
+		a.say("Execution %s is queued: `cfy executions why %s` tells what it waits for", id, id)
+	}
+	if dontWait {
+		if a.json {
+			return a.printJSON(e)
+		}
+		a.say("Execution %s has started. Follow it with `cfy events list --tail %s`", id, id)
+		return nil
+	}
+	end, err := a.follow(ctx, cl, id, timeout, func(e object) { a.showEvent(e, logs) })
+	if err != nil {
+		return err
+	}
+	return a.ended(end, workflow, deployment)
+}
+
+func (a *app) executionListCommand() *cobra.Command {
+	var deployment string
+	var system bool
+	list := a.lister("list", "List executions", "/executions", "Executions:", executionColumns, func(q url.Values) {
+		if deployment != "" {
+			q.Set("deployment_id", deployment)
+		}
+		if system {
+			q.Set("_include_system_workflows", "true")
+		}
+	}, shownStatus)
+	list.Flags().StringVarP(&deployment, "deployment-id", "d", "", "only of this deployment")
+	list.Flags().BoolVar(&system, "include-system-workflows", false, "also those of the manager itself")
+	return list
+}
+
+func (a *app) getExecution(c *cobra.Command, args []string) error {
+	cl, err := a.client(c.Context())
+	if err != nil {
+		return err
+	}
+	e, err := cl.get(c.Context(), "/executions/"+url.PathEscape(args[0]), nil)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(e)
+	}
+	columns := append(append([]string{}, executionColumns...), "blueprint_id", "ended_at", "error", "total_operations", "finished_operations")
+	if err := a.details("Execution:", columns, shownStatus(e)); err != nil {
+		return err
+	}
+	parameters, _ := e["parameters"].(object)
+	return a.pairs("Execution Parameters:", parameters)
+}
+
+func (a *app) cancelCommand() *cobra.Command {
+	var force, kill bool
+	c := leaf("cancel ID", "Cancel an execution", cobra.ExactArgs(1), nil)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		action := "cancel"
+		if force {
+			action = "force-cancel"
+		}
+		if kill {
+			action = "kill"
+		}
+		if err := a.act(c, args[0], action); err != nil {
+			return err
+		}
+		a.say("A cancel request for execution %s has been sent. To track the execution's status, use:\ncfy executions get %s", args[0], args[0])
+		return nil
+	}
+	c.Flags().BoolVarP(&force, "force", "f", false, "don't wait for running operations")
+	c.Flags().BoolVarP(&kill, "kill", "k", false, "stop running operations")
+	return c
+}
+
+func (a *app) resumeCommand() *cobra.Command {
+	var reset bool
+	c := leaf("resume ID", "Let a failed or cancelled execution go on", cobra.ExactArgs(1), nil)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		action := "resume"
+		if reset {
+			action = "force-resume"
+		}
+		if err := a.act(c, args[0], action); err != nil {
+			return err
+		}
+		a.say("Execution %s goes on. Follow it with `cfy events list --tail %s`", args[0], args[0])
+		return nil
+	}
+	c.Flags().BoolVar(&reset, "reset-operations", false, "repeat operations that were under way")
+	return c
+}
+
+func (a *app) act(c *cobra.Command, id, action string) error {
+	cl, err := a.client(c.Context())
+	if err != nil {
+		return err
+	}
+	_, err = cl.do(c.Context(), http.MethodPost, "/executions/"+url.PathEscape(id), nil, object{"action": action})
+	return err
+}
+
+func (a *app) eventsCommand() *cobra.Command {
+	var tail, noLogs bool
+	var size, offset int
+	list := leaf("list ID", "Print an execution's events and logs", cobra.ExactArgs(1), nil)
+	list.RunE = func(c *cobra.Command, args []string) error {
+		ctx := c.Context()
+		cl, err := a.client(ctx)
+		if err != nil {
+			return err
+		}
+		e, err := cl.get(ctx, "/executions/"+url.PathEscape(args[0]), nil)
+		if err != nil {
+			return err
+		}
+		if tail {
+			end, err := a.follow(ctx, cl, args[0], 0, func(e object) { a.showEvent(e, !noLogs) })
+			if err != nil {
+				return err
+			}
+			return a.ended(end, text(e, "workflow_id"), text(e, "deployment_id"))
+		}
+		a.say("Listing events for execution id %s [include_logs=%v]", args[0], !noLogs)
+		q := url.Values{"execution_id": {args[0]}, "_size": {strconv.Itoa(size)}, "_offset": {strconv.Itoa(offset)}, "_sort": {"reported_timestamp"}}
+		if noLogs {
+			q.Set("type", "cloudify_event")
+		}
+		events, total, err := cl.list(ctx, "/events", q)
+		if err != nil {
+			return err
+		}
+		for _, ev := range events {
+			a.showEvent(ev, true)
+		}
+		a.say("\nShowing %d of %d events", len(events), total)
+		return nil
+	}
+	f := list.Flags()
+	f.BoolVar(&tail, "tail", false, "follow until the execution has ended")
+	f.BoolVar(&noLogs, "no-logs", false, "events only")
+	f.BoolP("include-logs", "l", true, "show logs as well")
+	f.IntVarP(&size, "pagination-size", "s", 1000, "how many")
+	f.IntVarP(&offset, "pagination-offset", "o", 0, "from where")
+	return group("events", "Events and logs of executions", list)
+}

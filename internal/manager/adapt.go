@@ -1,0 +1,85 @@
+package manager
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"windlass/internal/access"
+	"windlass/internal/blueprint"
+	"windlass/internal/catalog"
+	"windlass/internal/rest"
+	"windlass/internal/store"
+)
+
+// secrets opens secrets as text, for operations and functions.
+type secrets struct {
+	store  store.Store
+	access *access.Service
+}
+
+func (s secrets) OpenSecret(ctx context.Context, tenant, key string) (string, error) {
+	sec, err := s.store.GetSecret(ctx, tenant, key)
+	if err != nil {
+		return "", err
+	}
+	return s.access.SecretText(sec)
+}
+
+const suffixAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+// instanceSuffix is the random end of a node instance's id.
+func instanceSuffix() string {
+	b := make([]byte, 6)
+	for i := range b {
+		for {
+			var one [1]byte
+			_, _ = rand.Read(one[:])       // never fails, see crypto/rand
+			if n := int(one[0]); n < 252 { // 7 x 36: no character is likelier
+				b[i] = suffixAlphabet[n%36]
+				break
+			}
+		}
+	}
+	return string(b)
+}
+
+func parseOptions(store.Store, *catalog.Library) blueprint.Options { return blueprint.Defaults() }
+
+// fetchTime bounds the fetching of an archive.
+const fetchTime = 5 * time.Minute
+
+// fetchArchive opens an archive by its URL.
+func fetchArchive(ctx context.Context, url string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("fetch the archive: %w", err)
+	}
+	c := &http.Client{Timeout: fetchTime}
+	res, err := c.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("fetch the archive: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		_ = res.Body.Close()
+		return nil, fmt.Errorf("fetch %s: the server answered %s", url, res.Status)
+	}
+	return res.Body, nil
+}
+
+type restCatalog struct{ *catalog.Service }
+
+func (c restCatalog) UploadBlueprint(ctx context.Context, u rest.Upload) (store.Blueprint, error) {
+	return c.Service.UploadBlueprint(ctx, catalog.Upload(u))
+}
+
+func (c restCatalog) CreateDeployment(ctx context.Context, d rest.Creation) (store.Deployment, error) {
+	return c.Service.CreateDeployment(ctx, catalog.Creation(d))
+}
+
+func (c restCatalog) DeleteDeployment(ctx context.Context, d rest.Deletion) (store.Execution, error) {
+	return c.Service.DeleteDeployment(ctx, catalog.Deletion(d))
+}

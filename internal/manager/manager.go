@@ -1,0 +1,261 @@
+// Package manager puts the rooms together into one running manager: store,
+// access, catalog, executions, operation runners and the REST API.
+package manager
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"windlass/internal/access"
+	"windlass/internal/catalog"
+	"windlass/internal/execution"
+	"windlass/internal/operation"
+	"windlass/internal/operation/script"
+	"windlass/internal/rest"
+	"windlass/internal/store"
+	"windlass/internal/store/postgres"
+	"windlass/internal/store/sqlite"
+)
+
+// Config says where a manager keeps its data and where it listens.
+type Config struct {
+	DataDir  string // made if missing, for its owner only
+	Database string // postgres:// URL; "" for SQLite in the data directory
+	Listen   string // host:port; "" serves nothing over the network
+	// AdminPassword is given to the admin user if this is the first start; ""
+	// generates one.
+	AdminPassword string
+	Version       string
+	Logger        *slog.Logger // nil: none
+}
+
+// Manager is an open manager. Run makes it work.
+type Manager struct {
+	// AdminPassword is the admin's password if this start made the user, else "".
+	AdminPassword string
+
+	config     Config
+	log        *slog.Logger
+	store      store.Store
+	executions *execution.Service
+	scripts    *script.Runner
+	handler    http.Handler
+	listener   net.Listener
+	stopping   chan struct{}
+	stopOnce   sync.Once
+}
+
+// Open opens or creates the data directory and the database, and listens if
+// asked to. Nothing is served or run before Run. The caller calls Close, also
+// after Run.
+func Open(ctx context.Context, c Config) (*Manager, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	m := &Manager{config: c, log: c.Logger, stopping: make(chan struct{})}
+	if err := m.open(ctx); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+func (m *Manager) open(ctx context.Context) error {
+	if err := os.MkdirAll(m.config.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	var err error
+	if m.store, err = openStore(ctx, m.config); err != nil {
+		return err
+	}
+	if m.config.Listen != "" {
+		if m.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", m.config.Listen); err != nil {
+			return fmt.Errorf("listen on %s: %w", m.config.Listen, err)
+		}
+	}
+	keys, err := access.OpenKeyring(filepath.Join(m.config.DataDir, "master.key"))
+	if err != nil {
+		return err
+	}
+	users, err := access.New(access.Config{Store: m.store, Keys: keys})
+	if err != nil {
+		return err
+	}
+	if m.AdminPassword, err = users.Bootstrap(ctx, m.config.AdminPassword); err != nil {
+		return err
+	}
+	return m.assemble(users)
+}
+
+func openStore(ctx context.Context, c Config) (store.Store, error) {
+	if c.Database == "" {
+		return sqlite.Open(ctx, filepath.Join(c.DataDir, "windlass.db"))
+	}
+	if !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
+		return nil, fmt.Errorf("the database must be a postgres:// URL; leave it out for the embedded SQLite")
+	}
+	return postgres.Open(ctx, c.Database)
+}
+
+// assemble wires the services, from the files up to the API.
+func (m *Manager) assemble(users *access.Service) error {
+	name, err := managerName(m.config.DataDir)
+	if err != nil {
+		return err
+	}
+	library, err := catalog.OpenLibrary(m.store, filepath.Join(m.config.DataDir, "library"))
+	if err != nil {
+		return err
+	}
+	m.scripts, err = script.New(script.Config{Root: filepath.Join(m.config.DataDir, "run"), Logger: m.log})
+	if err != nil {
+		return err
+	}
+	environment := &catalog.Environment{
+		Store: m.store, Library: library, Parse: parseOptions(m.store, library), Fetch: fetchArchive,
+		Now: time.Now, IDs: instanceSuffix,
+	}
+	m.executions, err = execution.New(execution.Config{
+		Store: m.store, ManagerName: name, Alone: m.config.Database == "",
+		Runners:         map[string]operation.Runner{"script": m.scripts},
+		SystemWorkflows: environment.SystemWorkflows(),
+		Resources:       library,
+		Secrets:         secrets{m.store, users},
+		WorkDir:         library.WorkDir,
+		RestURL:         m.url(),
+		Logger:          m.log,
+	})
+	if err != nil {
+		return err
+	}
+	m.handler, err = rest.New(rest.Config{
+		Store: m.store, Access: users, Executions: m.executions,
+		Catalog: restCatalog{catalog.New(catalog.Config{
+			Store: m.store, Library: library, Executions: m.executions, Evaluator: m.executions, Now: time.Now,
+		})},
+		Files: library, Version: m.config.Version, Host: name, Address: m.config.Listen,
+		Why: m.executions.Why, Stopping: m.stopping, Logger: m.log,
+	})
+	return err
+}
+
+func (m *Manager) url() string {
+	if m.listener == nil {
+		return ""
+	}
+	return "http://" + m.listener.Addr().String()
+}
+
+// Handler serves the REST API in this process, whether or not the manager
+// listens. What it starts runs while Run runs.
+func (m *Manager) Handler() http.Handler { return m.handler }
+
+// Address is where the manager listens, "" if it does not.
+func (m *Manager) Address() string {
+	if m.listener == nil {
+		return ""
+	}
+	return m.listener.Addr().String()
+}
+
+// shutdownGrace is how long requests under way may take to end.
+const shutdownGrace = 5 * time.Second
+
+// Run serves and runs executions until ctx ends or one of both fails. It stops
+// in order: no new requests, requests under way, executions. Executions that
+// are not done are left to the next start. It returns nil if ctx ended.
+func (m *Manager) Run(ctx context.Context) error {
+	orphans, err := m.scripts.Reap(ctx)
+	if err != nil {
+		return fmt.Errorf("clear what an earlier run left: %w", err)
+	}
+	for _, o := range orphans {
+		m.log.Info("stopped a script that an earlier run left", "orphan", o)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, 2)
+	var work sync.WaitGroup
+	work.Go(func() { failed <- m.executions.Run(ctx) })
+	server := &http.Server{
+		Handler: m.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelWarn),
+	}
+	if m.listener != nil {
+		work.Go(func() {
+			if err := server.Serve(m.listener); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serve the REST API: %w", err)
+			}
+		})
+	}
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	m.endStreams()
+	grace, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+	defer done()
+	if stopErr := server.Shutdown(grace); stopErr != nil {
+		_ = server.Close()
+	}
+	cancel()
+	work.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func (m *Manager) endStreams() { m.stopOnce.Do(func() { close(m.stopping) }) }
+
+// Close releases everything. It is safe to call more than once.
+func (m *Manager) Close() error {
+	m.endStreams()
+	var errs []error
+	if m.listener != nil {
+		if err := m.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if m.scripts != nil {
+		errs = append(errs, m.scripts.Close())
+		m.scripts = nil
+	}
+	if m.store != nil {
+		errs = append(errs, m.store.Close())
+		m.store = nil
+	}
+	return errors.Join(errs...)
+}
+
+// managerName is this manager's name among those that share a database: the
+// host's name and a random part kept in the data directory.
+func managerName(dataDir string) (string, error) {
+	file := filepath.Join(dataDir, "manager.name")
+	if text, err := os.ReadFile(file); err == nil && len(text) > 0 {
+		return strings.TrimSpace(string(text)), nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("name this manager: %w", err)
+	}
+	var random [4]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return "", fmt.Errorf("name this manager: %w", err)
+	}
+	name := host + "-" + hex.EncodeToString(random[:])
+	if err := os.WriteFile(file, []byte(name+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("name this manager: %w", err)
+	}
+	return name, nil
+}
