@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -101,7 +102,7 @@ type Config struct {
 
 	Version string
 	Host    string // this manager's name, as shown by /managers
-	Address string // its address
+	Address string // its address; a port is left off
 	// Why explains where an execution stands and what it waits for; nil: not offered.
 	Why func(ctx context.Context, tenant, id string) (execution.Reason, error)
 	// Stopping, once closed, ends the streams so that the server can stop.
@@ -149,6 +150,12 @@ func newServer(cfg Config) (*server, error) {
 	orDefault(&s.MaxStreams, 1000)
 	orDefault(&s.Patience, 30*time.Second)
 	orDefault(&s.CreateWait, 120*time.Second)
+	if host, _, err := net.SplitHostPort(s.Address); err == nil {
+		s.Address = host
+	}
+	if ip := net.ParseIP(s.Address); s.Address == "" || ip != nil && ip.IsUnspecified() {
+		s.Address = "127.0.0.1"
+	}
 	s.streams = make(chan struct{}, s.MaxStreams)
 	s.table = s.routes()
 	var err error
