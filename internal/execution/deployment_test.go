@@ -3,16 +3,15 @@ package execution
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"windlass/internal/blueprint/functions"
 	"windlass/internal/blueprint/plan"
 	"windlass/internal/store"
-	"windlass/internal/value"
 )
 
 // readPlan reads testdata/small.plan.json, which is what small.blueprint.yaml
@@ -129,8 +128,6 @@ func lastPart(operation string) string {
 	return operation[strings.LastIndex(operation, ".")+1:]
 }
 
-func keys(m map[string]int) []string { return slices.Sorted(maps.Keys(m)) }
-
 func pointer[T any](v T) *T { return &v }
 
-var _ = value.Copy
+var noScope functions.Scope

@@ -239,19 +239,14 @@ func TestQueueLetsInByItself(t *testing.T) {
 	other := must(start("d2", true))
 
 	// The system-wide one goes first and alone, then the oldest of each deployment.
-	order := []string{}
-	for range 5 {
-		g.proceed <- nil
-		if len(order) < 4 {
-			order = append(order, <-g.entered)
-		}
-		if len(order) == 2 || len(order) == 3 {
-			// second and other run side by side; wait for both before going on
-			if len(order) == 2 {
-				order = append(order, <-g.entered)
-			}
-		}
-	}
+	g.proceed <- nil
+	order := []string{<-g.entered}
+	g.proceed <- nil
+	order = append(order, <-g.entered, <-g.entered)
+	g.proceed <- nil
+	g.proceed <- nil
+	order = append(order, <-g.entered)
+	g.proceed <- nil
 	for _, e := range []store.Execution{first, second, third, wide, other} {
 		waitEnd(t, s, e.ID, store.Terminated)
 	}
