@@ -16,12 +16,15 @@ import (
 type operationHost struct {
 	r       *run
 	req     *operation.Request
-	started func(ctx context.Context) error // journals that the operation has begun
+	started func() // tells that the operation has begun; more than once does nothing
 }
 
 var _ operation.Host = (*operationHost)(nil)
 
-func (h *operationHost) Started(ctx context.Context) error { return h.started(ctx) }
+func (h *operationHost) Started(context.Context) error {
+	h.started()
+	return nil
+}
 
 func (h *operationHost) Node(ctx context.Context, s operation.Subject) (operation.Node, error) {
 	n, err := h.r.s.store.GetNode(ctx, h.req.Tenant, h.req.DeploymentID, s.NodeID)

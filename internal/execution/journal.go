@@ -26,6 +26,9 @@ func (j *graphJournal) Commit(ctx context.Context, records []graph.Record) error
 				return err
 			}
 		}
+		if rec.Task.Kind == graph.Operation && rec.Task.State == graph.Started {
+			continue // it was entered in the logbook, in order with the operation's own lines
+		}
 		if e, ok := j.r.taskEvent(rec.Task); ok {
 			batch.Events = append(batch.Events, e)
 		}

@@ -62,8 +62,14 @@ func (r *run) perform1(ctx context.Context, t *graph.Task, started func()) (any,
 	if err != nil {
 		return nil, err
 	}
-	begun := sync.OnceFunc(started)
-	host := &operationHost{r: r, req: req, started: func(context.Context) error { begun(); return nil }}
+	host := &operationHost{r: r, req: req, started: sync.OnceFunc(func() {
+		begun := *t
+		begun.State = graph.Started
+		if e, ok := r.taskEvent(&begun); ok {
+			r.book.add(e) // before anything that the operation logs
+		}
+		started()
+	})}
 	return runner.Run(ctx, req, host)
 }
 

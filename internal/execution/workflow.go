@@ -192,11 +192,7 @@ func (r *run) restore(ctx context.Context, stored store.Graph) (*graph.Graph, er
 		}
 		tasks[i] = graph.Stored{Task: t, Dependencies: op.Dependencies}
 	}
-	g, err := graph.Restore(taskIDs{}, tasks)
-	if err != nil {
-		return nil, fmt.Errorf("restore task graph %s: %w", stored.Name, err)
-	}
-	return g, nil
+	return restoreGraph(taskIDs{}, tasks)
 }
 
 // engineState maps the states that only others write to those of the engine.

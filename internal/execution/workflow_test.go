@@ -400,6 +400,9 @@ func TestCrashInTheMiddle(t *testing.T) {
 	if !again.Resume || again.RetryNumber != 0 {
 		t.Errorf("the second attempt: resume %v, retry %d", again.Resume, again.RetryNumber)
 	}
+	if n := runner.counts()["app.create"]; n != 0 {
+		t.Errorf("the app was created %d times before the db had started", n)
+	}
 	b.proceed <- struct{}{}
 	waitEnd(t, next, e.ID, store.Terminated)
 	want := map[string]int{"db.create": 1, "db.start": 2, "host.create": 1, "app.create": 1, "app.configure": 1, "app.start": 1, "app.connect": 1}

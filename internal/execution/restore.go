@@ -1,0 +1,132 @@
+package execution
+
+import (
+	"slices"
+
+	"windlass/internal/graph"
+)
+
+// restoreGraph rebuilds a graph from its stored tasks so that a run goes on
+// with what is left. Whatever ended stays so, with all that is inside it; a
+// task that was retried gives its place to the retry. Operations that were
+// under way are performed again, as resumed ones. Subgraphs are entered again,
+// which releases their members in order. A graph that had failed for good
+// already gives the failure, so that nothing which depends on it runs.
+func restoreGraph(ids graph.IDs, stored []graph.Stored) (*graph.Graph, error) {
+	slices.SortStableFunc(stored, func(a, b graph.Stored) int { return a.Task.Position - b.Task.Position })
+	past := history{byID: map[string]*graph.Task{}, retriedBy: map[string]string{}}
+	for _, s := range stored {
+		past.byID[s.Task.ID] = s.Task
+		if s.Task.RetriedTask != "" {
+			past.retriedBy[s.Task.RetriedTask] = s.Task.ID
+		}
+	}
+	if failed := past.failures(stored); len(failed) > 0 {
+		return nil, &graph.FailedError{Tasks: failed}
+	}
+	g := graph.New(ids)
+	for _, s := range stored {
+		past.place(g, s.Task)
+	}
+	for _, s := range stored {
+		source := g.Get(s.Task.ID)
+		if source == nil {
+			continue
+		}
+		for _, id := range s.Dependencies {
+			target := g.Get(past.newest(id))
+			if target == nil || past.isInside(source, target) {
+				continue // it has ended, or releases its members itself
+			}
+			if err := g.Depend(source, target); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return g, nil
+}
+
+// history is what is stored of a graph's tasks.
+type history struct {
+	byID      map[string]*graph.Task
+	retriedBy map[string]string
+}
+
+// newest is the task that stands for id now.
+func (h history) newest(id string) string {
+	for h.retriedBy[id] != "" {
+		id = h.retriedBy[id]
+	}
+	return id
+}
+
+// over tells whether nothing more happens in t: it ended, or was retried, or
+// something around it did.
+func (h history) over(t *graph.Task) bool {
+	for ; t != nil; t = h.byID[t.Container] {
+		if t.State.Ended() || h.retriedBy[t.ID] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// isInside tells whether t is somewhere in the subgraph s.
+func (h history) isInside(t, s *graph.Task) bool {
+	for c := h.byID[t.Container]; c != nil; c = h.byID[c.Container] {
+		if c.ID == s.ID {
+			return true
+		}
+	}
+	return false
+}
+
+// failures lists the operations whose failure reached the graph: nobody
+// retried it or went on in spite of it, nor any of the subgraphs around it.
+func (h history) failures(stored []graph.Stored) []*graph.Task {
+	var failed []*graph.Task
+	for _, s := range stored {
+		if s.Task.Kind == graph.Subgraph || !h.hasFailed(s.Task) {
+			continue
+		}
+		reached := true
+		for t := h.byID[s.Task.Container]; t != nil && reached; t = h.byID[t.Container] {
+			reached = h.hasFailed(t)
+		}
+		if reached {
+			failed = append(failed, s.Task)
+		}
+	}
+	return failed
+}
+
+// hasFailed tells whether t failed and nothing was made of it. A handler that
+// made a retry of it left that behind; one that let it fail, a failed subgraph
+// around it; else it went on.
+func (h history) hasFailed(t *graph.Task) bool {
+	if !t.State.Ended() || t.State == graph.Succeeded || h.retriedBy[t.ID] != "" {
+		return false
+	}
+	if t.OnFailure == nil || t.State == graph.Rescheduled {
+		return true
+	}
+	container := h.byID[t.Container]
+	return t.Kind == graph.Subgraph || container != nil && container.State == graph.Failed
+}
+
+// place puts a task that isn't over into g, as one that has yet to start.
+func (h history) place(g *graph.Graph, t *graph.Task) {
+	if h.over(t) {
+		return
+	}
+	again := *t
+	again.Resume = t.Kind == graph.Operation && t.State != graph.Pending
+	again.State = graph.Pending
+	var container *graph.Task
+	if t.Container != "" {
+		container = g.Get(t.Container)
+	}
+	position := t.Position
+	g.AddTo(container, &again)
+	again.Position = position
+}
