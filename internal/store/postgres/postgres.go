@@ -1,0 +1,234 @@
+// Package postgres is the store of several managers: one PostgreSQL database
+// that they share.
+//
+// Writes are transactions of their own at READ COMMITTED, and run again after
+// a deadlock. Who must not be disturbed locks the row, or a named lock.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"windlass/internal/store"
+	"windlass/internal/store/sqlstore"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+var dialect = &sqlstore.Dialect{
+	Name:      "postgres",
+	Contains:  `strpos(%s, ?) > 0`,
+	Like:      `%s ILIKE ? ESCAPE '\'`,
+	Member:    `%s IN (SELECT jsonb_array_elements_text(CAST(? AS jsonb)))`,
+	RowLock:   " FOR NO KEY UPDATE OF %s",
+	ForUpdate: " FOR NO KEY UPDATE",
+}
+
+// connections is how many one manager opens at most, besides the one that
+// listens.
+const connections = 16
+
+// Store is an open database. It implements store.Store.
+type Store struct {
+	sqlstore.Reader
+	db   *sql.DB
+	hub  sqlstore.Hub
+	news *notifier
+
+	mu     sync.RWMutex // held while writing, exclusively while closing
+	closed bool         // guarded by mu
+	once   sync.Once
+	result error // of the one Close
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open connects to the database that the URL names and brings it to the newest
+// schema; of several managers that start at once, one does that.
+func Open(ctx context.Context, url string) (store.Store, error) {
+	config, err := pgx.ParseConfig(url) // its errors leave the password out
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "windlass"
+	}
+	s, err := open(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open database %s on %s: %w", config.Database, config.Host, err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, config *pgx.ConnConfig) (*Store, error) {
+	s := &Store{db: stdlib.OpenDB(*config)}
+	s.db.SetMaxOpenConns(connections)
+	s.db.SetMaxIdleConns(connections)
+	s.db.SetConnMaxIdleTime(5 * time.Minute)
+	if err := migrate(ctx, s.db); err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	s.Reader = sqlstore.NewReader(conn{s.db}, dialect)
+	news, err := startNotifier(ctx, config, s.db, &s.hub)
+	if err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	s.news = news
+	return s, nil
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// Dialect is "postgres".
+func (s *Store) Dialect() string { return dialect.Name }
+
+// Subscribe returns a channel that is woken after writes that notified topic,
+// by this manager or another.
+func (s *Store) Subscribe(topic string) (wake <-chan struct{}, stop func()) {
+	return s.hub.Subscribe(topic)
+}
+
+// Size is that of the whole database.
+func (s *Store) Size(ctx context.Context) (size int64, err error) {
+	if err := s.db.QueryRowContext(ctx, "SELECT pg_database_size(current_database())").Scan(&size); err != nil {
+		return 0, fmt.Errorf("measure database: %w", err)
+	}
+	return size, nil
+}
+
+// Close waits for the writes under way, sends what is left to notify and
+// closes the connections. Closing again gives the same result.
+func (s *Store) Close() error {
+	s.once.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		s.result = errors.Join(s.news.stop(), s.db.Close())
+	})
+	return s.result
+}
+
+// mostAttempts bounds how often a write runs that others get in the way of.
+const mostAttempts = 10
+
+// Write runs fn in a transaction, again if the database asks for it.
+func (s *Store) Write(ctx context.Context, fn func(tx store.Tx) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return errors.New("the store is closed")
+	}
+	for attempt := 1; ; attempt++ {
+		topics, err := s.attempt(ctx, fn)
+		if err == nil {
+			s.publish(topics)
+			return nil
+		}
+		if !isTransient(err) || attempt == mostAttempts {
+			return err
+		}
+		pause := time.NewTimer(rand.N(time.Duration(attempt) * 10 * time.Millisecond))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// attempt runs fn in one transaction and commits it.
+func (s *Store) attempt(ctx context.Context, fn func(tx store.Tx) error) (map[string]struct{}, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	// Once it has begun to commit, the end of ctx must not leave the outcome open.
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	unlink := context.AfterFunc(ctx, cancel)
+	defer unlink()
+	sqlTx, err := s.db.BeginTx(running, nil)
+	if err != nil {
+		return nil, because(ctx, fmt.Errorf("begin transaction: %w", err))
+	}
+	defer func() { _ = sqlTx.Rollback() }() // after a commit it does nothing
+	c := conn{sqlTx}
+	tx := sqlstore.NewTx(bound{c, running}, dialect, func(name string) error {
+		_, err := c.Exec(running, "SELECT pg_advisory_xact_lock(?)", lockNumber(name))
+		return err
+	})
+	if err := fn(tx); err != nil {
+		return nil, because(ctx, err)
+	}
+	if !unlink() {
+		return nil, ctx.Err()
+	}
+	if err := sqlTx.Commit(); err != nil {
+		return nil, fmt.Errorf("commit: %w", err)
+	}
+	return tx.Topics(), nil
+}
+
+// because gives the end of the context as the reason for an error that came of it.
+func because(ctx context.Context, err error) error {
+	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("%w: %w", ctx.Err(), err)
+	}
+	return err
+}
+
+func (s *Store) publish(topics map[string]struct{}) {
+	if len(topics) == 0 {
+		return
+	}
+	for topic := range topics {
+		s.hub.Publish(topic)
+	}
+	s.news.send(topics)
+}
+
+// isTransient tells whether the database undid the transaction only because of
+// others, so that it may well succeed when it runs again.
+func isTransient(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")
+}
+
+// lockNumber is the number under which the database knows a named lock.
+func lockNumber(name string) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte("windlass/" + name))
+	return int64(h.Sum64())
+}
