@@ -20,9 +20,10 @@ var _ graph.Journal = (*graphJournal)(nil)
 
 func (j *graphJournal) Commit(ctx context.Context, records []graph.Record) error {
 	var batch store.JournalBatch
+	changes := make(map[string]int, len(records))
 	for _, rec := range records {
 		if j.graphID != "" {
-			if err := j.keep(&batch, rec); err != nil {
+			if err := j.keep(&batch, changes, rec); err != nil {
 				return err
 			}
 		}
@@ -36,8 +37,10 @@ func (j *graphJournal) Commit(ctx context.Context, records []graph.Record) error
 	return j.r.journal(ctx, batch)
 }
 
-// keep enters the task's state, and what succeeding means for its instance.
-func (j *graphJournal) keep(batch *store.JournalBatch, rec graph.Record) error {
+// keep enters the task's state, and what succeeding means for its instance. Of
+// several states in one batch only the last is worth writing; changes tells
+// where in the batch it is.
+func (j *graphJournal) keep(batch *store.JournalBatch, changes map[string]int, rec graph.Record) error {
 	t := rec.Task
 	if rec.Added {
 		op, err := j.r.storedTask(t, j.graphID, rec.Dependencies)
@@ -50,7 +53,12 @@ func (j *graphJournal) keep(batch *store.JournalBatch, rec graph.Record) error {
 		if t.Failure != nil {
 			change.Error = t.Failure.Message
 		}
-		batch.Changed = append(batch.Changed, change)
+		if i, ok := changes[t.ID]; ok {
+			batch.Changed[i] = change
+		} else {
+			changes[t.ID] = len(batch.Changed)
+			batch.Changed = append(batch.Changed, change)
+		}
 	}
 	if p, ok := t.Payload.(*workflow.StatePayload); ok && t.State == graph.Succeeded {
 		batch.InstanceStates = append(batch.InstanceStates,

@@ -94,12 +94,12 @@ func (r *run) request(ctx context.Context, t *graph.Task, p *workflow.OperationP
 		}
 		scope.Self, scope.Source, scope.Target = "", req.Relationship.Source.InstanceID, req.Relationship.Target.InstanceID
 	}
-	n, err := r.s.store.GetNode(ctx, r.e.Tenant, r.e.DeploymentID, p.NodeID)
+	plugins, err := r.pluginsOf(ctx, p.NodeID)
 	if err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(n.Plugins, func(pl plan.Plugin) bool { return pl.Name == p.Plugin }); i >= 0 {
-		req.Plugin = n.Plugins[i]
+	if i := slices.IndexFunc(plugins, func(pl plan.Plugin) bool { return pl.Name == p.Plugin }); i >= 0 {
+		req.Plugin = plugins[i]
 	}
 	if p.HasFunctions {
 		if req.Inputs, err = r.evaluateMap(ctx, p.Inputs, scope); err != nil {
@@ -112,6 +112,19 @@ func (r *run) request(ctx context.Context, t *graph.Task, p *workflow.OperationP
 		}
 	}
 	return req, nil
+}
+
+// pluginsOf returns the plugins of a node, read once for the run.
+func (r *run) pluginsOf(ctx context.Context, nodeID string) ([]plan.Plugin, error) {
+	if known, ok := r.plugins.Load(nodeID); ok {
+		return known.([]plan.Plugin), nil
+	}
+	n, err := r.s.store.GetNode(ctx, r.e.Tenant, r.e.DeploymentID, nodeID)
+	if err != nil {
+		return nil, err
+	}
+	r.plugins.Store(nodeID, n.Plugins)
+	return n.Plugins, nil
 }
 
 // failureOf is an operation's error as the graph understands it. What says

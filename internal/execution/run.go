@@ -37,6 +37,7 @@ type run struct {
 	ask, force, stopOperations context.CancelFunc
 
 	deployment store.Deployment // as it was when the workflow began
+	plugins    sync.Map         // []plan.Plugin by node id
 	under      underWay
 	writing    sync.Mutex     // keeps writes in the order of what they tell
 	left       sync.WaitGroup // operations that a forced cancel left to end
