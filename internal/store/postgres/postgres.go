@@ -8,6 +8,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -174,12 +175,19 @@ func (s *Store) attempt(ctx context.Context, fn func(tx store.Tx) error) (map[st
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	// Once it has begun to commit, the end of ctx must not leave the outcome open.
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	// The end of ctx stops waiting and statements. It must not stop a commit
+	// half-way, nor take the connection with it where nothing is under way.
+	lasting := context.WithoutCancel(ctx)
+	running, cancel := context.WithCancel(lasting)
 	defer cancel()
 	unlink := context.AfterFunc(ctx, cancel)
 	defer unlink()
-	sqlTx, err := s.db.BeginTx(running, nil)
+	single, err := s.db.Conn(running)
+	if err != nil {
+		return nil, because(ctx, fmt.Errorf("connect: %w", err))
+	}
+	defer func() { _ = single.Close() }() // gives it back to the pool
+	sqlTx, err := single.BeginTx(lasting, nil)
 	if err != nil {
 		return nil, because(ctx, fmt.Errorf("begin transaction: %w", err))
 	}
@@ -196,7 +204,7 @@ func (s *Store) attempt(ctx context.Context, fn func(tx store.Tx) error) (map[st
 		return nil, ctx.Err()
 	}
 	if err := sqlTx.Commit(); err != nil {
-		return nil, fmt.Errorf("commit: %w", err)
+		return nil, &commitError{err}
 	}
 	return tx.Topics(), nil
 }
@@ -219,11 +227,23 @@ func (s *Store) publish(topics map[string]struct{}) {
 	s.news.send(topics)
 }
 
-// isTransient tells whether the database undid the transaction only because of
-// others, so that it may well succeed when it runs again.
+// commitError is a failed commit. If the connection broke, it may have
+// happened: nobody knows.
+type commitError struct{ err error }
+
+func (e *commitError) Error() string { return "commit: " + e.err.Error() }
+
+func (e *commitError) Unwrap() error { return e.err }
+
+// isTransient tells whether nothing was done for reasons that are likely to be
+// over: others were in the way, or the connection was found broken.
 func isTransient(err error) bool {
 	var e *pgconn.PgError
-	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")
+	if errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01") { // serialization failure, deadlock
+		return true
+	}
+	var commit *commitError
+	return errors.Is(err, driver.ErrBadConn) && !errors.As(err, &commit)
 }
 
 // lockNumber is the number under which the database knows a named lock.
