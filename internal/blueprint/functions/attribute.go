@@ -10,7 +10,10 @@ import (
 
 // getAttribute is get_attribute: a runtime property of a node instance, or
 // else a property of its node.
-type getAttribute struct{ runtime }
+type getAttribute struct {
+	runtime
+	resolved
+}
 
 func (getAttribute) describe() Definition {
 	return Definition{
@@ -86,7 +89,10 @@ func attributeIn(e *evaluator, c call, properties map[string]any, name, node str
 }
 
 // getAttributesList is get_attributes_list: an attribute of every instance.
-type getAttributesList struct{ runtime }
+type getAttributesList struct {
+	runtime
+	resolved
+}
 
 func (getAttributesList) describe() Definition {
 	return Definition{
@@ -119,7 +125,10 @@ func (getAttributesList) evaluate(e *evaluator, c call, at place) (any, error) {
 
 // getAttributesDict is get_attributes_dict: several attributes of every
 // instance.
-type getAttributesDict struct{ runtime }
+type getAttributesDict struct {
+	runtime
+	resolved
+}
 
 func (getAttributesDict) describe() Definition {
 	return Definition{

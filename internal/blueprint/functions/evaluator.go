@@ -90,7 +90,8 @@ func (e *evaluator) call(c call, at place) (result any, final bool, err error) {
 	if p, ok := err.(*problem.Problem); ok && p.Place.Path == "" { //nolint:errorlint // fresh problems are not wrapped
 		p.Place.Path = at.path.String()
 	}
-	return result, false, err
+	_, final = c.function.(interface{ isResolved() })
+	return result, final, err
 }
 
 // inside works out the values that v holds.

@@ -57,6 +57,13 @@ type runtime struct{}
 
 func (runtime) class() Class { return Runtime }
 
+// resolved is embedded by functions that refer to values elsewhere and work
+// those out where they stand: what they give must not be worked out again where
+// it is used, as SELF would mean another node there.
+type resolved struct{}
+
+func (resolved) isResolved() {}
+
 // unvalidated is embedded by functions that ask nothing of the plan.
 type unvalidated struct{}
 

@@ -9,7 +9,10 @@ import (
 )
 
 // getInput is get_input: the value of an input, or a part of it.
-type getInput struct{ hybrid }
+type getInput struct {
+	hybrid
+	resolved
+}
 
 func (getInput) describe() Definition {
 	return Definition{
@@ -62,7 +65,7 @@ func (f getInput) evaluate(e *evaluator, c call, at place) (any, error) {
 		return nil, err
 	}
 	v, left, g, err := descend(input, way, func(v any, done int) (any, error) {
-		if value.Equal(v, c.raw) {
+		if done == len(way) && value.Equal(v, c.raw) {
 			return c.raw, nil // an input that is itself: it stays so
 		}
 		return e.refer("inputs."+dotted(append([]any{name}, way[:done]...)), v, at, false)

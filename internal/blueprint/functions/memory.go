@@ -21,7 +21,7 @@ type Memory struct {
 	Capabilities      map[string]value.Map `json:"capabilities"`
 	GroupCapabilities map[string]value.Map `json:"group_capabilities"`
 
-	Labels     value.Map         `json:"labels"` // lists of values
+	Labels     value.Map         `json:"labels"`    // lists of values
 	Consumers  map[string]string `json:"consumers"` // display name by deployment id
 	Deployment value.Map         `json:"deployment"`
 	Tenant     value.Map         `json:"tenant"`

@@ -8,7 +8,10 @@ import (
 )
 
 // getProperty is get_property: a property of a node, or a part of it.
-type getProperty struct{ hybrid }
+type getProperty struct {
+	hybrid
+	resolved
+}
 
 func (getProperty) describe() Definition {
 	return Definition{
@@ -91,7 +94,7 @@ func (f getProperty) evaluate(e *evaluator, c call, at place) (any, error) {
 	}
 	way := list[1:]
 	v, left, g, err := descend(n.Properties, way, func(v any, done int) (any, error) {
-		if value.Equal(v, c.raw) {
+		if done == len(way) && value.Equal(v, c.raw) {
 			return c.raw, nil // a property that is itself: it stays so
 		}
 		return e.refer("nodes."+name+".properties."+dotted(way[:done]), v, inner, true)
