@@ -71,10 +71,15 @@ func Open(ctx context.Context, c Config) (*Manager, error) {
 }
 
 func (m *Manager) open(ctx context.Context) error {
+	// Scripts run elsewhere and are given paths in it.
+	dir, err := filepath.Abs(m.config.DataDir)
+	if err != nil {
+		return fmt.Errorf("find the data directory: %w", err)
+	}
+	m.config.DataDir = dir
 	if err := os.MkdirAll(m.config.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	var err error
 	if m.store, err = openStore(ctx, m.config); err != nil {
 		return err
 	}
