@@ -31,7 +31,11 @@ type File struct {
 	Name    string   // path or URL
 	Text    []byte   // for excerpts
 	Imports []string // names of the files on the way here, main file first, this one last
+	Bundled bool     // comes with the program: exempt from version checks
 }
+
+// IsBundled tells whether the file comes with the program.
+func (f *File) IsBundled() bool { return f != nil && f.Bundled }
 
 // Node is one value in a document. Nodes that come from an alias are shared:
 // whoever wants to change a node copies it first.

@@ -1,0 +1,331 @@
+package compile
+
+import (
+	"maps"
+	"strings"
+
+	"windlass/internal/blueprint/plan"
+	"windlass/internal/blueprint/problem"
+	"windlass/internal/value"
+)
+
+// What the script plugin is called and takes.
+const (
+	scriptPlugin   = "script"
+	scriptRun      = "script_runner.tasks.run"
+	scriptWorkflow = "script_runner.tasks.execute_workflow"
+	scriptPath     = "script_path"
+	scriptSource   = "script_source"
+)
+
+// namespaceMark stands between a namespace and a name.
+const namespaceMark = "--"
+
+// pluginTable holds the plugins in the order in which they are defined.
+type pluginTable struct {
+	order  []string
+	byName map[string]plan.Plugin
+	script string // the first whose name ends with script
+}
+
+func (c *compiler) readPlugins() {
+	c.plugins.byName = map[string]plan.Plugin{}
+	for e := range c.entries("plugins") {
+		p := plan.Plugin{
+			Name: e.name, Install: true,
+			Source:           c.textPointer(e.node, "source"),
+			InstallArguments: c.textPointer(e.node, "install_arguments"),
+			PackageName:      c.textPointer(e.node, "package_name"), PackageVersion: c.textPointer(e.node, "package_version"),
+			SupportedPlatform: c.textPointer(e.node, "supported_platform"),
+			Distribution:      c.textPointer(e.node, "distribution"), DistributionVersion: c.textPointer(e.node, "distribution_version"),
+			DistributionRelease:   c.textPointer(e.node, "distribution_release"),
+			PropertiesDescription: c.textPointer(e.node, "properties_description"),
+			Properties:            c.schemas(c.get(e.node, "properties"), pluginSchema, e.path.Down("properties")),
+		}
+		if install := c.flagPointer(e.node, "install"); install != nil {
+			p.Install = *install
+		}
+		p.Executor = c.pluginExecutor(e)
+		if p.Install && isEmpty(p.Source) && isEmpty(p.PackageName) && len(c.badKeys(e, "install", "source", "package_name")) == 0 {
+			c.report(problem.Coded(problem.Logic, 50,
+				"Plugin '%s' needs to be installed, but does not declare a source or package_name property", e.name).
+				WithHint("add package_name, or install: false if it is there already"), e.key, e.path)
+		}
+		c.plugins.byName[e.name] = p
+	}
+	for _, name := range c.names("plugins") {
+		if _, ok := c.plugins.byName[name]; !ok { // wrong as a whole, but its name is known
+			c.plugins.byName[name] = plan.Plugin{Name: name, Executor: plan.Central, Properties: map[string]plan.Schema{}}
+		}
+		c.plugins.order = append(c.plugins.order, name)
+		if c.plugins.script == "" && strings.HasSuffix(name, scriptPlugin) {
+			c.plugins.script = name
+		}
+	}
+}
+
+func isEmpty(s *string) bool { return s == nil || *s == "" }
+
+// badKeys lists which of the keys are wrong.
+func (c *compiler) badKeys(e entry, keys ...string) []string {
+	var wrong []string
+	for _, k := range keys {
+		if n := e.node.Get(k); n != nil && c.bad[n] {
+			wrong = append(wrong, k)
+		}
+	}
+	return wrong
+}
+
+func (c *compiler) pluginExecutor(e entry) string {
+	executor, ok := c.get(e.node, "executor").Text()
+	if !ok || executor == plan.Central || executor == plan.HostAgent {
+		return executor
+	}
+	p := problem.Coded(problem.Logic, 18, "Plugin '%s' has an illegal 'executor' value '%s'; value must be either '%s' or '%s'",
+		e.name, executor, plan.Central, plan.HostAgent)
+	c.report(hint(p, executor, []string{plan.Central, plan.HostAgent}), e.node.Get("executor"), e.path.Down("executor"))
+	return ""
+}
+
+// mapping is what an implementation means.
+type mapping struct {
+	plugin    string
+	operation string // within the plugin
+	script    string // scriptPath or scriptSource if it is a script
+	ambiguous []string
+	none      bool // nothing fits
+}
+
+// lookUp finds out what an implementation means.
+func (c *compiler) lookUp(implementation string) mapping {
+	if m, ok := c.mappings[implementation]; ok {
+		return m
+	}
+	m := c.look(implementation)
+	c.mappings[implementation] = m
+	return m
+}
+
+func (c *compiler) look(implementation string) mapping {
+	var fits []string
+	for i := range len(implementation) {
+		if implementation[i] == '.' {
+			if _, ok := c.plugins.byName[implementation[:i]]; ok {
+				fits = append(fits, implementation[:i])
+			}
+		}
+	}
+	isURL := hasScheme(implementation)
+	isFile := !isURL && c.isScript(implementation)
+	switch {
+	case isURL, isFile:
+		return mapping{script: scriptPath}
+	case strings.Contains(strings.TrimSpace(implementation), "\n"):
+		return mapping{script: scriptSource}
+	case len(fits) == 0 && c.isRemoteScript(implementation):
+		return mapping{script: scriptPath}
+	case len(fits) == 1:
+		return mapping{plugin: fits[0], operation: implementation[len(fits[0])+1:]}
+	case len(fits) > 1:
+		return mapping{ambiguous: fits}
+	}
+	return mapping{none: true}
+}
+
+// isScript tells whether a script of that path is beside the blueprint. Its
+// namespace is no part of the path.
+func (c *compiler) isScript(implementation string) bool {
+	if c.opts.ScriptExists == nil || implementation == "" {
+		return false
+	}
+	if i := strings.LastIndex(implementation, namespaceMark); i >= 0 {
+		implementation = implementation[i+len(namespaceMark):]
+	}
+	return c.opts.ScriptExists(c.ctx, implementation)
+}
+
+// isRemoteScript tells whether the script belongs to an imported blueprint, for
+// which it was found when that was uploaded.
+func (c *compiler) isRemoteScript(implementation string) bool {
+	namespace, _, found := strings.Cut(implementation, namespaceMark)
+	_, known := c.namespaces[namespace]
+	return found && known
+}
+
+// hasScheme tells whether a text parses as a URL with a scheme; foo:bar does.
+func hasScheme(text string) bool {
+	text = strings.TrimLeft(text, "\x00\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x0c\r\x0e\x0f"+
+		"\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f ")
+	text = strings.NewReplacer("\t", "", "\r", "", "\n", "").Replace(text)
+	scheme, _, found := strings.Cut(text, ":")
+	if !found || scheme == "" || !isLetter(scheme[0]) {
+		return false
+	}
+	for i := range len(scheme) {
+		if b := scheme[i]; !isLetter(b) && (b < '0' || b > '9') && b != '+' && b != '-' && b != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+func isLetter(b byte) bool { return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' }
+
+// resolve looks an implementation up and says what is wrong with it. code is
+// that of an implementation that leads nowhere; taken tells that the operation
+// has an input by which scripts are given.
+func (c *compiler) resolve(implementation, operation string, code int, context string, taken bool) (mapping, *problem.Problem) {
+	if implementation == "" {
+		return mapping{}, nil
+	}
+	what := "operation"
+	if code == 21 {
+		what = "workflow"
+	}
+	m := c.lookUp(implementation)
+	switch {
+	case m.script != "" && taken:
+		return m, problem.Coded(problem.Logic, 60, "Cannot define '%s' property in '%s' for %s '%s'",
+			scriptPath, implementation, what, operation)
+	case m.script != "" && c.plugins.script == "":
+		run := scriptRun
+		if code == 21 {
+			run = scriptWorkflow
+		}
+		return m, problem.Coded(problem.Logic, 61,
+			"Script plugin is not defined but it is required for mapping '%s' of %s '%s'", run, what, operation).
+			WithHint("import cloudify/types/types.yaml, or define a plugin named script")
+	case m.ambiguous != nil:
+		return m, problem.Coded(problem.Logic, 91, "Ambiguous operation mapping. [operation=%s, plugins=['%s']]",
+			operation, strings.Join(m.ambiguous, "', '"))
+	case m.none:
+		p := problem.Coded(problem.Logic, code,
+			"Could not extract plugin or a script resource is not found from %s mapping/script-path '%s', "+
+				"which is declared for %s '%s'.%s", what, implementation, what, operation, context)
+		return m, c.hintImplementation(p, implementation)
+	}
+	return m, nil
+}
+
+func (c *compiler) hintImplementation(p *problem.Problem, implementation string) *problem.Problem {
+	if strings.Contains(implementation, "/") {
+		return p.WithHint("there is no such file beside the blueprint")
+	}
+	head, _, _ := strings.Cut(implementation, ".")
+	return hint(p, head, c.plugins.order)
+}
+
+// readyType is what instances of a type get that add nothing to its interfaces.
+type readyType struct {
+	interfaces []instanceInterface
+	operations []namedOperation
+}
+
+// namedOperation is an operation under one of its names.
+type namedOperation struct {
+	name string
+	plan.Operation
+}
+
+// operations resolves the operations of interfaces. Each is there under
+// interface.operation, and under its own name unless that name is in two
+// interfaces.
+func (c *compiler) operations(list []instanceInterface, code int, context string) []namedOperation {
+	count := 0
+	for _, i := range list {
+		count += len(i.operations)
+	}
+	result := make([]namedOperation, 0, 2*count)
+	short := make(map[string]int, count) // position of the short name, -1 once it is ambiguous
+	for _, i := range list {
+		for _, o := range i.operations {
+			operation := c.operation(o, code, "In interface '"+i.name+"' "+context)
+			if at, twice := short[o.name]; !twice {
+				short[o.name] = len(result)
+				result = append(result, namedOperation{o.name, operation})
+			} else if at >= 0 {
+				result[at].name = ""
+				short[o.name] = -1
+			}
+			result = append(result, namedOperation{i.name + "." + o.name, operation})
+		}
+	}
+	return result
+}
+
+func (c *compiler) operation(o instanceOperation, code int, context string) plan.Operation {
+	if o.Implementation == "" {
+		return plan.Operation{}
+	}
+	_, path := o.Inputs[scriptPath]
+	_, source := o.Inputs[scriptSource]
+	m, p := c.resolve(o.Implementation, o.name, code, context, path || source)
+	if p != nil {
+		c.report(p, o.at, o.path)
+		return plan.Operation{}
+	}
+	result := plan.Operation{
+		Plugin: m.plugin, Operation: m.operation, Executor: o.Executor, Inputs: o.Inputs, InputsTypes: inputTypes(o.Inputs),
+		MaxRetries: o.MaxRetries, RetryInterval: o.RetryInterval, Timeout: o.Timeout, TimeoutRecoverable: o.TimeoutRecoverable,
+	}
+	if m.script != "" {
+		result.Plugin, result.Operation = c.plugins.script, scriptRun
+		result.Inputs = make(value.Map, len(o.Inputs)+1)
+		maps.Copy(result.Inputs, o.Inputs)
+		result.Inputs[m.script] = o.Implementation
+		if result.Executor == nil || *result.Executor == "" {
+			auto := plan.Auto
+			result.Executor = &auto
+		}
+		return result
+	}
+	if result.Executor == nil || *result.Executor == "" {
+		executor := c.plugins.byName[m.plugin].Executor
+		result.Executor = &executor
+	}
+	return result
+}
+
+// inputTypes collects the types that stand inside of input values.
+func inputTypes(inputs value.Map) map[string]string {
+	var types map[string]string
+	for name, v := range inputs {
+		if dict, ok := v.(map[string]any); ok {
+			if t, ok := dict["type"].(string); ok {
+				if types == nil {
+					types = map[string]string{}
+				}
+				types[name] = t
+			}
+		}
+	}
+	return types
+}
+
+// planOperations makes the map of a plan. Inputs are copied: the two names of
+// an operation lead to two values, each of which may be evaluated by itself.
+func planOperations(list []namedOperation) map[string]plan.Operation {
+	result := make(map[string]plan.Operation, len(list))
+	for _, o := range list {
+		if o.name == "" {
+			continue
+		}
+		operation := o.Operation
+		operation.Inputs = value.CopyMap(operation.Inputs)
+		result[o.name] = operation
+	}
+	return result
+}
+
+func planInterfaces(list []instanceInterface) map[string]map[string]plan.Interface {
+	result := make(map[string]map[string]plan.Interface, len(list))
+	for _, i := range list {
+		operations := make(map[string]plan.Interface, len(i.operations))
+		for _, o := range i.operations {
+			operations[o.name] = o.Interface
+		}
+		result[i.name] = operations
+	}
+	return result
+}

@@ -1,0 +1,118 @@
+package compile
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"windlass/internal/blueprint/elements"
+	"windlass/internal/blueprint/nearest"
+	"windlass/internal/blueprint/problem"
+	"windlass/internal/blueprint/yaml"
+)
+
+// maxFindings bounds what one run reports: nobody reads more, and a generated
+// blueprint can repeat one mistake ten thousand times.
+const maxFindings = 500
+
+// finding is a problem that was reported, and the file it is in.
+type finding struct {
+	problem *problem.Problem
+	file    *yaml.File
+	order   int
+}
+
+// seen tells the same problem again: an alias brings a mistake to two places.
+type seen struct {
+	file         *yaml.File
+	line, column int
+	message      string
+}
+
+// report takes a problem with the node at fault.
+func (c *compiler) report(p *problem.Problem, at *yaml.Node, path *elements.Path) {
+	f := finding{problem: p, order: len(c.found)}
+	p.Place = at.Place()
+	p.Place.Path = path.String()
+	if at != nil {
+		f.file = at.File
+		id := seen{file: at.File, line: at.Line, column: at.Column, message: p.Message}
+		if c.reported[id] {
+			return
+		}
+		c.reported[id] = true
+	}
+	if len(c.found) < maxFindings {
+		c.found = append(c.found, f)
+	}
+}
+
+func (c *compiler) warning(at *yaml.Node, path *elements.Path, format string, args ...any) {
+	w := problem.New(problem.Logic, format, args...)
+	w.Warning = true
+	c.report(w, at, path)
+}
+
+// Locate fills in where a problem is: the place of the node, the import chain
+// and an excerpt.
+func Locate(p *problem.Problem, at *yaml.Node, path string) *problem.Problem {
+	p.Place = at.Place()
+	p.Place.Path = path
+	if at != nil {
+		illustrate(p, at.File)
+	}
+	return p
+}
+
+func illustrate(p *problem.Problem, file *yaml.File) {
+	if file == nil {
+		return
+	}
+	p.Imports = file.Imports
+	p.Excerpt = file.Excerpt(p.Place.Line, p.Place.Column)
+}
+
+// hint says which name was probably meant.
+func hint(p *problem.Problem, word string, candidates []string) *problem.Problem {
+	if text := nearest.Hint(word, candidates); text != "" {
+		p.Hint = text
+	}
+	return p
+}
+
+// sorted gives what was found in the order of the sources: the main file, then
+// what it imports, line by line. Circles come first, since nothing else is
+// certain before they are gone.
+func (c *compiler) sorted() problem.List {
+	slices.SortStableFunc(c.found, func(a, b finding) int {
+		x, y := a.problem.Place, b.problem.Place
+		return cmp.Or(
+			cmp.Compare(circular(b.problem), circular(a.problem)),
+			cmp.Compare(len(a.chain()), len(b.chain())),
+			strings.Compare(x.File, y.File),
+			cmp.Compare(x.Line, y.Line),
+			cmp.Compare(x.Column, y.Column),
+			cmp.Compare(a.order, b.order),
+		)
+	})
+	list := make(problem.List, len(c.found))
+	for i, f := range c.found {
+		illustrate(f.problem, f.file)
+		list[i] = f.problem
+	}
+	return list
+}
+
+func (f finding) chain() []string {
+	if f.file == nil {
+		return nil
+	}
+	return f.file.Imports
+}
+
+func circular(p *problem.Problem) int {
+	if p.Code != nil && *p.Code == 100 {
+		return 1
+	}
+	return 0
+}
