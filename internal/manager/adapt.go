@@ -10,6 +10,7 @@ import (
 
 	"windlass/internal/access"
 	"windlass/internal/blueprint"
+	"windlass/internal/blueprint/imports"
 	"windlass/internal/catalog"
 	"windlass/internal/rest"
 	"windlass/internal/store"
@@ -47,7 +48,11 @@ func instanceSuffix() string {
 	return string(b)
 }
 
-func parseOptions(store.Store, *catalog.Library) blueprint.Options { return blueprint.Defaults() }
+// parseOptions reads blueprints of strangers: no file outside their own folder
+// and no server of this machine's network, but blueprints of the same tenant.
+func parseOptions(library *catalog.Library) blueprint.Options {
+	return blueprint.Options{Confine: true, Resolver: catalog.NewResolver(imports.New(imports.Config{}), library)}
+}
 
 // fetchTime bounds the fetching of an archive.
 const fetchTime = 5 * time.Minute

@@ -127,7 +127,7 @@ func (m *Manager) assemble(users *access.Service) error {
 		return err
 	}
 	environment := &catalog.Environment{
-		Store: m.store, Library: library, Parse: parseOptions(m.store, library), Fetch: fetchArchive,
+		Store: m.store, Library: library, Parse: parseOptions(library), Fetch: fetchArchive,
 		Now: time.Now, IDs: instanceSuffix,
 	}
 	m.executions, err = execution.New(execution.Config{
