@@ -3,7 +3,9 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +40,7 @@ var events = view[store.Event]{
 			"reported_timestamp": {expr: "t.reported_timestamp", kind: instant},
 		},
 		order: []column{{expr: "t.timestamp"}, {expr: "t.storage_id"}},
+		ties:  []column{{expr: "t.storage_id"}},
 	},
 	from: "events t\n JOIN executions x ON x.num = t.execution_num LEFT JOIN deployments d ON d.id = x.deployment_id AND d.tenant = x.tenant " +
 		"LEFT JOIN node_instances i ON i.id = t.node_id AND i.tenant = x.tenant",
@@ -54,20 +57,23 @@ var events = view[store.Event]{
 	},
 }
 
-// fewEvents is events for a list of one execution or deployment: sorting its
-// own events is better than walking through everybody's by time.
+// fewEvents is events for lists that are a small part of them all: sorting the
+// part is better than walking through everybody's in order.
 var fewEvents = func() view[store.Event] {
-	l := *events.listing
-	byTime := column{expr: "(t.timestamp + 0)", kind: instant}
-	l.fields = map[string]column{}
-	for name, c := range events.fields {
-		l.fields[name] = c
-	}
-	l.fields["timestamp"], l.order = byTime, []column{byTime, {expr: "t.storage_id"}}
-	v := events
-	v.listing = &l
+	v := events.with("timestamp", column{expr: "(t.timestamp + 0)", kind: instant})
+	v = v.with("reported_timestamp", column{expr: "(t.reported_timestamp + 0)", kind: instant})
+	v.order = []column{v.fields["timestamp"], {expr: "t.storage_id"}}
 	return v
 }()
+
+// with is the view with another column for a field.
+func (v view[T]) with(field string, c column) view[T] {
+	l := *v.listing
+	l.fields = maps.Clone(l.fields)
+	l.fields[field] = c
+	v.listing = &l
+	return v
+}
 
 // typeCell reads is_log as the event's type.
 type typeCell struct{ s *string }
@@ -104,26 +110,31 @@ func (c nodeCell) Scan(src any) error {
 
 // ListEvents lists events, by default by the time they were stored.
 func (r Reader) ListEvents(ctx context.Context, q store.Query) (store.Page[store.Event], error) {
-	v := events
-	if slices.ContainsFunc(q.Filters, func(f store.Filter) bool {
-		return f.Op == store.In && len(f.Values) > 0 && (f.Field == "execution_id" || f.Field == "deployment_id")
-	}) {
-		v = fewEvents
+	if err := events.known(q); err != nil {
+		return store.Page[store.Event]{}, err
 	}
-	if i := slices.IndexFunc(q.Filters, func(f store.Filter) bool {
-		return f.Field == "execution_id" && f.Op == store.In && len(f.Values) == 1
-	}); i >= 0 {
-		return r.eventsOfExecution(ctx, v, q, i)
+	few := false
+	for i, f := range q.Filters {
+		switch {
+		case f.Op != store.In || len(f.Values) == 0:
+		case f.Field == "execution_id" && len(f.Values) == 1:
+			return r.eventsOfExecution(ctx, q, i)
+		case f.Field == "execution_id", f.Field == "deployment_id":
+			few = true
+		}
 	}
-	return r.pageOfEvents(ctx, v, q)
+	switch {
+	case few:
+		return r.pageOfEvents(ctx, fewEvents, q)
+	case len(q.Tenants) > 0:
+		return r.eventsOfTenants(ctx, q)
+	}
+	return r.pageOfEvents(ctx, events, q)
 }
 
 // eventsOfExecution lists the events of the one execution that the filter at i
 // names. Its number leads in the indexes.
-func (r Reader) eventsOfExecution(ctx context.Context, v view[store.Event], q store.Query, i int) (store.Page[store.Event], error) {
-	if err := v.known(q); err != nil {
-		return store.Page[store.Event]{}, err
-	}
+func (r Reader) eventsOfExecution(ctx context.Context, q store.Query, i int) (store.Page[store.Event], error) {
 	var num int64
 	found, err := row(ctx, r.conn, "SELECT num FROM progress WHERE execution_id = ?", []any{q.Filters[i].Values[0]}, &num)
 	if err != nil {
@@ -132,15 +143,35 @@ func (r Reader) eventsOfExecution(ctx context.Context, v view[store.Event], q st
 	if !found {
 		return store.Page[store.Event]{}, nil
 	}
-	l := *v.listing
-	l.fields = map[string]column{}
-	for name, c := range v.fields {
-		l.fields[name] = c
-	}
-	l.fields["execution_id"] = column{expr: "t.execution_num", kind: number}
-	v.listing = &l
 	q.Filters = slices.Clone(q.Filters)
-	q.Filters[i].Values = []string{fmt.Sprint(num)}
+	q.Filters[i].Values = []string{strconv.FormatInt(num, 10)}
+	v := fewEvents.with("execution_id", column{expr: "t.execution_num", kind: number})
+	return r.pageOfEvents(ctx, v.with("reported_timestamp", events.fields["reported_timestamp"]), q)
+}
+
+// manyEvents is how many a tenant needs for its part not to be a small one.
+const manyEvents = 50_000
+
+// eventsOfTenants lists the events of tenants. For tenants with few it starts
+// from their executions.
+func (r Reader) eventsOfTenants(ctx context.Context, q store.Query) (store.Page[store.Event], error) {
+	n, err := r.totalOfEvents(ctx, store.Query{Tenants: q.Tenants, Viewer: q.Viewer}, events, "c.events + c.logs")
+	if err != nil {
+		return store.Page[store.Event]{}, err
+	}
+	if n >= manyEvents {
+		return r.pageOfEvents(ctx, events, q)
+	}
+	v := fewEvents
+	l := *v.listing
+	l.scope = func(s *statement) {
+		args := make([]any, len(q.Tenants))
+		for i, t := range q.Tenants {
+			args[i] = t
+		}
+		s.and("t.execution_num IN (SELECT e.num FROM executions e WHERE e.tenant IN "+rowOf(len(args))+" OR e.visibility = 'global')", args...)
+	}
+	v.listing = &l
 	return r.pageOfEvents(ctx, v, q)
 }
 
@@ -151,25 +182,35 @@ func (r Reader) pageOfEvents(ctx context.Context, v view[store.Event], q store.Q
 	if err != nil || p.Total >= 0 {
 		return p, err
 	}
-	s, err := v.condition(r.dialect, withoutType(q))
+	if kinds, told := counters(q); told {
+		p.Total, err = r.totalOfEvents(ctx, withoutType(q), v, kinds)
+		return p, err
+	}
+	s, err := v.condition(r.dialect, q)
 	if err != nil {
 		return p, err
 	}
-	kinds, told := counters(q)
-	if !told {
-		if s, err = v.condition(r.dialect, q); err == nil {
-			p.Total, err = count(ctx, r, s)
-		}
-		return p, err
+	p.Total, err = count(ctx, r, s)
+	return p, err
+}
+
+// totalOfEvents adds up counters of the executions that the query selects.
+func (r Reader) totalOfEvents(ctx context.Context, q store.Query, v view[store.Event], kinds string) (n int, err error) {
+	l := *v.listing
+	l.from, l.scope = "progress c", nil
+	l.joins = map[string]string{"execution": "JOIN executions x ON x.num = c.num"}
+	if c := l.fields["execution_id"]; c.join == "" {
+		v = v.with("execution_id", column{expr: "c.num", kind: c.kind})
+		l.fields = v.fields
 	}
-	s.need("execution")
-	query := strings.Replace(s.tables(), "FROM events t JOIN executions x ON x.num = t.execution_num",
-		"FROM progress c JOIN executions x ON x.num = c.num", 1)
-	query = strings.ReplaceAll(query, "t.execution_num", "c.num")
-	if _, err := row(ctx, r.conn, "SELECT CAST(COALESCE(SUM("+kinds+"), 0) AS BIGINT)"+query, s.args, &p.Total); err != nil {
-		return p, fmt.Errorf("count events: %w", err)
+	s, err := l.condition(r.dialect, q)
+	if err != nil {
+		return 0, err
 	}
-	return p, nil
+	if _, err := row(ctx, r.conn, "SELECT CAST(COALESCE(SUM("+kinds+"), 0) AS BIGINT)"+s.tables(), s.args, &n); err != nil {
+		return 0, fmt.Errorf("count events: %w", err)
+	}
+	return n, nil
 }
 
 // counters returns which counters of executions add up to the total; told is

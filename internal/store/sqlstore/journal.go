@@ -65,7 +65,8 @@ func (t *Tx) advance(ctx context.Context, f store.Fence, b store.JournalBatch, c
 }
 
 // countedChanges counts the changes that end a task, and returns the ids of
-// those tasks that were there before: some may have ended already.
+// those tasks that may have ended before. Those on their way from pending to an
+// end are not among them: a task that has ended begins again as pending.
 func countedChanges(added []store.Operation, changes []store.OperationChange) (finished int, ids []string) {
 	fresh := make(map[string]bool, len(added)) // whether it was counted as finished
 	for _, op := range added {
@@ -80,10 +81,10 @@ func countedChanges(added []store.Operation, changes []store.OperationChange) (f
 			finished++
 		}
 		switch {
-		case !isNew:
-			ids = append(ids, c.ID)
-		case before:
+		case isNew && before:
 			finished--
+		case !isNew && (isEnd(c.State) || c.State == "pending"):
+			ids = append(ids, c.ID)
 		}
 	}
 	return finished, ids
@@ -130,6 +131,13 @@ func (t *Tx) changeOperations(ctx context.Context, changes []store.OperationChan
 		args = append(args, c.ID, c.State, result, c.Error, mapArg(c.Parameters))
 	}
 	err := chunks(len(changes), func(from, to int) error {
+		if to-from == 1 { // the commonest case, and the table of parameters costs a little
+			c := args[5*from : 5*to]
+			some, err := t.conn.Exec(ctx, "UPDATE operations SET state = ?, result = ?, error = ?, parameters = COALESCE(?, parameters) WHERE id = ?",
+				c[1], c[2], c[3], c[4], c[0])
+			n += some
+			return err
+		}
 		some, err := t.conn.Exec(ctx, with("id, state, result, error, parameters", "(?, ?, ?, ?, ?)", to-from)+
 			`UPDATE operations SET state = v.state, result = v.result, error = v.error,
 			parameters = COALESCE(v.parameters, operations.parameters) FROM v WHERE operations.id = v.id`, args[5*from:5*to]...)

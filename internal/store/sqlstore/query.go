@@ -37,7 +37,12 @@ type listing struct {
 	joins  map[string]string // joins that only some fields need
 	fields map[string]column
 	search string
-	order  []column // the default, and what breaks ties; the last one is unique
+	order  []column // the default; the last one is unique
+	ties   []column // what breaks ties of other orders; nil: the default
+
+	// scope adds a condition that narrows the search without changing what is
+	// found; nil: none.
+	scope func(s *statement)
 
 	// Of records that tenants own: expressions, and the join they need.
 	tenant, visibility, creator, ownerJoin string
@@ -71,6 +76,9 @@ func (l *listing) condition(d *Dialect, q store.Query) (*statement, error) {
 	}
 	if l.tenant != "" {
 		l.owned(s, q)
+	}
+	if l.scope != nil {
+		l.scope(s)
 	}
 	for _, f := range q.Filters {
 		if err := s.filter(f); err != nil {
@@ -303,7 +311,11 @@ func (s *statement) sorting(q store.Query) string {
 		descending = k.Descending
 		add(s.l.fields[k.Field], descending)
 	}
-	for _, c := range s.l.order {
+	ties := s.l.order
+	if len(q.Sort) > 0 && s.l.ties != nil {
+		ties = s.l.ties
+	}
+	for _, c := range ties {
 		add(c, descending)
 	}
 	return " ORDER BY " + strings.Join(keys, ", ")

@@ -293,3 +293,4 @@ CREATE TABLE events (
 CREATE UNIQUE INDEX events_by_seq ON events (execution_num, seq);
 CREATE INDEX events_by_reported ON events (execution_num, reported_timestamp, storage_id);
 CREATE INDEX events_by_timestamp ON events (timestamp, storage_id);
+CREATE INDEX events_by_reported_timestamp ON events (reported_timestamp, storage_id);
