@@ -35,7 +35,7 @@ type running struct {
 func (r *Runner) execute(
 	ctx context.Context, req *operation.Request, host operation.Host, cmd command, dir *runDir, out *output,
 ) (ending, error) {
-	p, err := start(cmd, dir, out)
+	p, err := r.start(cmd, dir, out)
 	if err != nil {
 		return ending{}, err
 	}
@@ -54,12 +54,12 @@ func (r *Runner) execute(
 	return e, nil
 }
 
-func start(cmd command, dir *runDir, out *output) (*running, error) {
+func (r *Runner) start(cmd command, dir *runDir, out *output) (*running, error) {
 	c := exec.Command(cmd.argv[0], cmd.argv[1:]...)
 	c.Env, c.Dir = cmd.env, cmd.dir
 	c.Stdout, c.Stderr = out.stdout.file, out.stderr.file
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := c.Start(); err != nil {
+	c.SysProcAttr = childAttributes()
+	if err := r.spawner.start(c); err != nil {
 		return nil, startFailed(cmd, err)
 	}
 	p := &running{pid: c.Process.Pid, run: dir.path, done: make(chan struct{})}

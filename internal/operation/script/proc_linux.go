@@ -5,9 +5,18 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+// childAttributes puts a script into a process group of its own, and has the
+// system end it when the manager dies: a script that nobody listens to any more
+// is run again by whoever takes the execution over, so it must not go on beside
+// that. What it left in the background lives on.
+func childAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
 
 // statProcess looks up a process; false if there is none.
 func statProcess(pid int) (processInfo, bool) {

@@ -24,6 +24,8 @@ func findProcesses(w wanted) []processInfo {
 	return found
 }
 
+func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
 func awaitEnd(int) {}
 
 func bootID() string { return "" }

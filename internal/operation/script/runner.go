@@ -112,6 +112,7 @@ type Runner struct {
 	prefix   string // begins the names of this runner's run directories
 	boot     string // see bootID
 	buffers  *sync.Pool
+	spawner  *spawner
 
 	unpack    sync.Once // guards framework and unpackErr
 	framework string
@@ -138,12 +139,14 @@ func New(cfg Config) (*Runner, error) {
 		}
 		r.ownProxy = true
 	}
+	r.spawner = newSpawner()
 	return r, nil
 }
 
 // Close ends the listener that scripts' contexts are served by. Operations
 // must have ended.
 func (r *Runner) Close() error {
+	r.spawner.close()
 	if !r.ownProxy {
 		return nil
 	}
