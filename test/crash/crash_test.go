@@ -255,14 +255,43 @@ func killLoop(t *testing.T, m *manager) {
 	if r.Status != "terminated" && r.Status != "completed" {
 		t.Fatalf("install ended %s: %s", r.Status, r.Error)
 	}
-	checkRecord(t, record)
+	checkRecord(t, record, kills)
+	m.checkEvents(id)
 }
+
+// checkEvents checks that the manager itself recorded each operation as done
+// exactly once.
+func (m *manager) checkEvents(id string) {
+	m.t.Helper()
+	succeeded := map[string]int{}
+	for line := range strings.Lines(string(m.must("events", "list", id, "--json", "--no-logs"))) {
+		var e struct {
+			Type      string `json:"event_type"`
+			Instance  string `json:"node_instance_id"`
+			Operation string `json:"operation"`
+		}
+		if err := json.Unmarshal([]byte(line), &e); err == nil && e.Type == "task_succeeded" && e.Operation != "" {
+			succeeded[e.Instance+" "+e.Operation]++
+		}
+	}
+	if len(succeeded) != operations {
+		m.t.Errorf("%d operations are recorded as done, want %d", len(succeeded), operations)
+	}
+	for key, n := range succeeded {
+		if n != 1 {
+			m.t.Errorf("%s is recorded as done %d times", key, n)
+		}
+	}
+}
+
+// operations is how many the blueprint's install has.
+const operations = (4 + 4 + 1) * 3
 
 // checkRecord checks what the scripts wrote: each operation of each instance
 // was done; none began again after it was done; dependants began after what
 // they depend on was done. An operation that was killed in the middle may
 // have begun more than once.
-func checkRecord(t *testing.T, record string) {
+func checkRecord(t *testing.T, record string, kills int) {
 	t.Helper()
 	data, err := os.ReadFile(record)
 	if err != nil {
@@ -286,13 +315,11 @@ func checkRecord(t *testing.T, record string) {
 			t.Errorf("line %d: %s began after its dependants", i+1, key)
 		}
 	}
-	want := (4 + 4 + 1) * 3
-	if len(ended) != want {
-		t.Errorf("%d operations were done, want %d", len(ended), want)
+	if len(ended) != operations {
+		t.Errorf("%d operations were done, want %d", len(ended), operations)
 	}
-	// An operation whose process had written its end, but whose outcome the
-	// manager had not recorded yet when it died, is the only one that may be
-	// done twice: at most as many as could run at once, per kill.
+	// Only an operation whose script had written its end in the moment before
+	// the manager died, which never heard of it, may be done twice.
 	var doubled []string
 	for key, n := range ended {
 		if n > 1 {
@@ -300,8 +327,9 @@ func checkRecord(t *testing.T, record string) {
 		}
 	}
 	slices.Sort(doubled)
-	if len(doubled) > 0 {
-		t.Logf("done again because the manager died before it heard of the end: %v", doubled)
+	t.Logf("done again because the manager died before it heard of the end: %v", doubled)
+	if len(doubled) > kills {
+		t.Errorf("%d operations were done twice with %d kills", len(doubled), kills)
 	}
 }
 
