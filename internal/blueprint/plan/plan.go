@@ -83,7 +83,7 @@ type Schema struct {
 	ItemType     *string     `json:"item_type,omitempty"`
 	Default      *value.Any  `json:"default,omitempty"`
 	Description  *string     `json:"description,omitempty"`
-	Constraints  []value.Map `json:"constraints,omitempty"`
+	Constraints  []value.Map `json:"constraints,omitzero"`
 	Required     *bool       `json:"required,omitempty"`
 	Hidden       *bool       `json:"hidden,omitempty"`
 	DisplayLabel *string     `json:"display_label,omitempty"`
@@ -171,9 +171,13 @@ func (r *Requirements) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return err
 	}
-	r.ParentCapabilities, r.Secrets = nil, plainList(raw.Secrets)
-	for _, p := range raw.ParentCapabilities {
-		r.ParentCapabilities = append(r.ParentCapabilities, plainList(p))
+	r.Secrets = plainList(raw.Secrets)
+	r.ParentCapabilities = nil
+	if raw.ParentCapabilities != nil {
+		r.ParentCapabilities = make([][]any, len(raw.ParentCapabilities))
+	}
+	for i, p := range raw.ParentCapabilities {
+		r.ParentCapabilities[i] = plainList(p)
 	}
 	return nil
 }
@@ -193,7 +197,7 @@ type Node struct {
 	HostID        string                          `json:"host_id,omitempty"`
 
 	Plugins           []Plugin `json:"plugins"`
-	PluginsToInstall  []Plugin `json:"plugins_to_install,omitempty"` // host nodes only
+	PluginsToInstall  []Plugin `json:"plugins_to_install,omitzero"` // host nodes only
 	DeploymentPlugins []Plugin `json:"deployment_plugins_to_install"`
 }
 
@@ -308,8 +312,8 @@ type Workflow struct {
 // Availability says when a workflow may be started.
 type Availability struct {
 	Available           *bool    `json:"available,omitempty"`
-	NodeInstancesActive []string `json:"node_instances_active,omitempty"` // all, partial, none
-	NodeTypesRequired   []string `json:"node_types_required,omitempty"`
+	NodeInstancesActive []string `json:"node_instances_active,omitzero"` // all, partial, none
+	NodeTypesRequired   []string `json:"node_types_required,omitzero"`
 }
 
 // Plugin is a plugin as a node, a host or a workflow uses it.
