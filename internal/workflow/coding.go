@@ -25,36 +25,45 @@ type stored struct {
 	TaskKwargs     value.Any      `json:"task_kwargs"`
 }
 
-// EncodeTask gives a task's parameters for the journal.
+// EncodeTask gives a task's parameters for the journal. It is on the way of
+// every task, so it builds the map itself: see stored for the keys.
 func EncodeTask(t *graph.Task) (map[string]any, error) {
-	s := stored{
-		OnSuccess: t.OnSuccess, OnFailure: t.OnFailure, CurrentRetries: t.CurrentRetries, SendEvents: t.SendEvents,
-		RetryInterval: t.RetryInterval.Seconds(), TotalRetries: t.TotalRetries, Info: t.Info,
-		RetriedTask: optional(t.RetriedTask), Container: optional(t.Container),
-	}
-	if t.Failure != nil {
-		s.Error = &t.Failure.Message
-	}
-	if !t.ExecuteAfter.IsZero() {
-		at := float64(t.ExecuteAfter.UnixMicro()) / 1e6
-		s.ExecuteAfter = &at
-	}
-	var err error
-	if s.TaskKwargs.V, err = encodePayload(t.Payload); err != nil {
-		return nil, fmt.Errorf("task %s: %w", t.Name, err)
-	}
-	v, err := value.Of(s)
+	kwargs, err := encodePayload(t.Payload)
 	if err != nil {
 		return nil, fmt.Errorf("task %s: %w", t.Name, err)
 	}
-	return v.(map[string]any), nil
+	m := map[string]any{
+		"on_success": encodeHandler(t.OnSuccess), "on_failure": encodeHandler(t.OnFailure),
+		"retried_task": textOrNil(t.RetriedTask), "current_retries": int64(t.CurrentRetries),
+		"send_task_events": t.SendEvents, "retry_interval": t.RetryInterval.Seconds(),
+		"total_retries": int64(t.TotalRetries), "info": t.Info, "error": nil,
+		"containing_subgraph": textOrNil(t.Container), "task_kwargs": kwargs,
+	}
+	if t.Failure != nil {
+		m["error"] = t.Failure.Message
+	}
+	if !t.ExecuteAfter.IsZero() {
+		m["execute_after"] = float64(t.ExecuteAfter.UnixMicro()) / 1e6
+	}
+	return m, nil
 }
 
-func optional(s string) *string {
+func textOrNil(s string) any {
 	if s == "" {
 		return nil
 	}
-	return &s
+	return s
+}
+
+func encodeHandler(h *graph.Handler) any {
+	if h == nil {
+		return nil
+	}
+	m := map[string]any{"path": h.Name}
+	if len(h.Args) > 0 {
+		m["args"] = value.CopyMap(h.Args)
+	}
+	return m
 }
 
 // encodePayload puts an operation into the original's shape: inputs as kwargs,
@@ -68,14 +77,23 @@ func encodePayload(payload any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		kwargs := value.CopyMap(p.Inputs)
-		if kwargs == nil {
-			kwargs = map[string]any{}
+		kwargs := make(map[string]any, len(p.Inputs)+1)
+		for k, v := range p.Inputs {
+			kwargs[k] = v
 		}
 		kwargs["__cloudify_context"] = context
 		return map[string]any{"kwargs": kwargs}, nil
-	case *StatePayload, *EventPayload:
-		return value.Of(p)
+	case *StatePayload:
+		return map[string]any{"node_instance_id": p.InstanceID, "state": p.State}, nil
+	case *EventPayload:
+		m := map[string]any{"event": p.Event}
+		if p.InstanceID != "" {
+			m["node_instance_id"] = p.InstanceID
+		}
+		if p.Type != "" {
+			m["event_type"] = p.Type
+		}
+		return m, nil
 	}
 	return map[string]any{}, nil
 }

@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	},
 	"internal/catalog": {
 		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation", "internal/store",
-		"internal/execution", "internal/access",
+		"internal/execution", "internal/access", "internal/operation",
 	},
 	"internal/rest": {
 		"internal/value", "internal/blueprint", "internal/store", "internal/access", "internal/execution",
@@ -44,13 +44,12 @@ var arrows = map[string][]string{
 		"internal/value", "internal/blueprint", "internal/store", "internal/access", "internal/execution",
 		"internal/catalog", "internal/rest", "internal/operation", "internal/workflow",
 	},
-	"internal/client": {"internal/value"},
-	"internal/cli": {
-		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation", "internal/client",
+	"internal/command": {
+		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation",
 		"internal/manager", "internal/ctxcli",
 	},
 	"python":  {},
-	"cmd/cfy": {"internal/cli", "internal/ctxcli", "internal/manager"},
+	"cmd/cfy": {"internal/command", "internal/ctxcli", "internal/manager"},
 }
 
 // pure rooms take no clock, no disk and no network.
