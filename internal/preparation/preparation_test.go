@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"windlass/internal/blueprint/functions"
 	"windlass/internal/blueprint/plan"
 	"windlass/internal/blueprint/problem"
 	"windlass/internal/preparation"
@@ -263,4 +264,35 @@ func TestEvaluateRequest(t *testing.T) {
 			t.Errorf("%s: got %s, %v; want %s", text, value.Encode(got), err, want)
 		}
 	}
+}
+
+// BenchmarkDeploy prepares 10,000 nodes with sixty operations each, a few of
+// them with functions.
+func BenchmarkDeploy(b *testing.B) {
+	p := readPlan(b, "functions")
+	web := p.Nodes[0]
+	for i := range 60 {
+		web.Operations["life.noop"+strconv.Itoa(i)] = plan.Operation{}
+	}
+	for i := range 10000 {
+		n := *web
+		n.Name, n.ID = "web"+strconv.Itoa(i), "web"+strconv.Itoa(i)
+		p.Nodes = append(p.Nodes, &n)
+	}
+	opts := preparation.Options{Inputs: map[string]any{"owner": "x"}, HasSecret: allSecrets}
+	b.Run("validate", func(b *testing.B) {
+		for b.Loop() {
+			if l := functions.ValidatePlan(p, nil); len(l) > 0 {
+				b.Fatal(l)
+			}
+		}
+	})
+	b.Run("deploy", func(b *testing.B) {
+		for b.Loop() {
+			opts.IDs = counter()
+			if _, err := preparation.Deploy(p, opts); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

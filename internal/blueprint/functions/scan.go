@@ -2,6 +2,7 @@ package functions
 
 import (
 	"iter"
+	"slices"
 
 	"windlass/internal/blueprint/plan"
 	"windlass/internal/value"
@@ -60,19 +61,20 @@ func operationSlots(n *plan.Node, yield func(slot) bool) bool {
 }
 
 func inputSlots(operations map[string]plan.Operation, at place, yield func(slot) bool) bool {
-	with := make(map[string]plan.Operation)
+	var names []string // most operations have no inputs
 	for name, o := range operations {
 		if len(o.Inputs) > 0 {
-			with[name] = o
+			names = append(names, name)
 		}
 	}
-	for _, name := range value.SortedKeys(with) {
+	slices.Sort(names)
+	for _, name := range names {
 		mark := func() {
 			o := operations[name]
 			o.HasIntrinsicFunctions = true
 			operations[name] = o
 		}
-		if !mapSlots(with[name].Inputs, at.key(name).key("inputs"), mark, yield) {
+		if !mapSlots(operations[name].Inputs, at.key(name).key("inputs"), mark, yield) {
 			return false
 		}
 	}
