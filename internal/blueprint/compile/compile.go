@@ -35,7 +35,7 @@ type Options struct {
 func Plan(ctx context.Context, doc *yaml.Node, version plan.Version, opts Options) (*plan.Plan, problem.List) {
 	c := &compiler{
 		ctx: ctx, opts: opts, doc: doc, bad: map[*yaml.Node]bool{},
-		reported: map[seen]bool{}, mappings: map[string]mapping{}, sections: map[string]*yaml.Node{},
+		reported: map[seen]bool{}, wrong: map[spot]bool{}, mappings: map[string]mapping{}, sections: map[string]*yaml.Node{},
 	}
 	if len(version.Definitions) > 1 {
 		c.version = elements.Version{Major: version.Definitions[0], Minor: version.Definitions[1]}
@@ -72,6 +72,7 @@ type compiler struct {
 	bad      map[*yaml.Node]bool
 	found    []finding
 	reported map[seen]bool
+	wrong    map[spot]bool // entries that something is wrong with
 
 	dataTypes         map[string]plan.DataType
 	plugins           pluginTable

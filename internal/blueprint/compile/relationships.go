@@ -65,7 +65,8 @@ func (c *compiler) readRelationship(t *template, e entry) *relationship {
 	}
 	r := &relationship{kind: kind}
 	r.Type, r.TargetID, r.TypeHierarchy = kind.name, target, kind.hierarchy
-	if kind.name == lifecycleDependency && !c.checkLifecycleDependency(t, e, target) {
+	if kind.name == lifecycleDependency && !c.checkLifecycleDependency(t, e, target) ||
+		c.isUncertain("relationships", kind.hierarchy) {
 		r.Properties = value.Map{}
 	} else {
 		r.Properties = c.properties(e, kind.properties, t.name, undefinedInRelationship, missingInRelationship)

@@ -19,8 +19,12 @@ const maxFindings = 500
 type finding struct {
 	problem *problem.Problem
 	file    *yaml.File
+	path    []string
 	order   int
 }
+
+// spot names an entry of a section.
+type spot struct{ section, name string }
 
 // seen tells the same problem again: an alias brings a mistake to two places.
 type seen struct {
@@ -31,7 +35,10 @@ type seen struct {
 
 // report takes a problem with the node at fault.
 func (c *compiler) report(p *problem.Problem, at *yaml.Node, path *elements.Path) {
-	f := finding{problem: p, order: len(c.found)}
+	f := finding{problem: p, path: path.Names(), order: len(c.found)}
+	if len(f.path) > 1 && !p.Warning && (p.Code == nil || *p.Code != 102) {
+		c.wrong[spot{f.path[0], f.path[1]}] = true
+	}
 	p.Place = at.Place()
 	p.Place.Path = path.String()
 	if at != nil {
@@ -81,13 +88,12 @@ func hint(p *problem.Problem, word string, candidates []string) *problem.Problem
 }
 
 // sorted gives what was found in the order of the sources: the main file, then
-// what it imports, line by line. Circles come first, since nothing else is
-// certain before they are gone.
+// what it imports, line by line. Only the problem that the original would give
+// comes before all others.
 func (c *compiler) sorted() problem.List {
 	slices.SortStableFunc(c.found, func(a, b finding) int {
 		x, y := a.problem.Place, b.problem.Place
 		return cmp.Or(
-			cmp.Compare(circular(b.problem), circular(a.problem)),
 			cmp.Compare(len(a.chain()), len(b.chain())),
 			strings.Compare(x.File, y.File),
 			cmp.Compare(x.Line, y.Line),
@@ -95,6 +101,10 @@ func (c *compiler) sorted() problem.List {
 			cmp.Compare(a.order, b.order),
 		)
 	})
+	if i := c.leading(c.found); i > 0 {
+		leading := c.found[i]
+		c.found = slices.Insert(slices.Delete(c.found, i, i+1), 0, leading)
+	}
 	list := make(problem.List, len(c.found))
 	for i, f := range c.found {
 		illustrate(f.problem, f.file)

@@ -83,13 +83,11 @@ func (c *compiler) deploymentSettings() value.Map {
 			result[key] = child.Plain()
 		}
 	}
-	if schedules := n.Get("default_schedules"); schedules != nil {
-		all := map[string]any{}
-		for e := range c.within(schedules, path.Down("default_schedules")) {
-			all[e.name] = c.schedule(e)
-		}
-		result["default_schedules"] = all
+	schedules := map[string]any{}
+	for e := range c.within(n.Get("default_schedules"), path.Down("default_schedules")) {
+		schedules[e.name] = c.schedule(e)
 	}
+	result["default_schedules"] = schedules
 	return result
 }
 

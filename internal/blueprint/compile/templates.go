@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"slices"
 	"strings"
 
 	"windlass/internal/blueprint/elements"
@@ -115,7 +116,11 @@ func (c *compiler) readTemplate(t *template) {
 		return
 	}
 	n.TypeHierarchy = t.kind.hierarchy
-	n.Properties = c.properties(t.entry, t.kind.properties, t.name, schema.UndefinedInNode, schema.MissingInNode)
+	if c.isUncertain("node_types", t.kind.hierarchy) {
+		n.Properties = value.Map{}
+	} else {
+		n.Properties = c.properties(t.entry, t.kind.properties, t.name, schema.UndefinedInNode, schema.MissingInNode)
+	}
 	c.templateOperations(t)
 }
 
@@ -150,6 +155,17 @@ func pythonList(names []string) string {
 	return "['" + strings.Join(names, "', '") + "'" + more + "]"
 }
 
+// isUncertain tells whether something is wrong with one of the types, so that
+// what they ask for is not known.
+func (c *compiler) isUncertain(section string, hierarchy []string) bool {
+	for _, name := range hierarchy {
+		if c.wrong[spot{section, name}] {
+			return true
+		}
+	}
+	return false
+}
+
 // properties merges and checks the properties under e.
 func (c *compiler) properties(
 	e entry, declared map[string]plan.Schema, owner, undefined, missing string,
@@ -166,6 +182,10 @@ func (c *compiler) values(e entry, key string, declared map[string]plan.Schema, 
 	if len(problems) == 0 {
 		return merged
 	}
+	problems = slices.DeleteFunc(problems, func(p *problem.Problem) bool { return c.comesFromType(p, declared) })
+	if len(problems) == 0 {
+		return value.Map{}
+	}
 	fallback := e.key
 	if fallback == nil {
 		fallback = e.node
@@ -180,6 +200,28 @@ func (c *compiler) values(e entry, key string, declared map[string]plan.Schema, 
 	}
 	c.reportAll(problems, written, fallback, e.path.Down(key))
 	return value.Map{}
+}
+
+// comesFromType tells whether a value is only wrong because its data type is.
+func (c *compiler) comesFromType(p *problem.Problem, declared map[string]plan.Schema) bool {
+	name := longestPrefix(p.Place.Path, declared)
+	return c.doubtfulType(declared[name].TypeName(), 0)
+}
+
+func (c *compiler) doubtfulType(name string, depth int) bool {
+	t, known := c.dataTypes[name]
+	if !known || depth > 20 {
+		return false
+	}
+	if c.wrong[spot{"data_types", name}] || t.DerivedFrom != nil && c.doubtfulType(*t.DerivedFrom, depth+1) {
+		return true
+	}
+	for _, s := range t.Properties {
+		if c.doubtfulType(s.TypeName(), depth+1) {
+			return true
+		}
+	}
+	return false
 }
 
 func hintProperty(p *problem.Problem, declared map[string]plan.Schema) {

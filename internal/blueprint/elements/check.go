@@ -29,6 +29,14 @@ func (p *Path) String() string {
 	return p.Name
 }
 
+// Names lists the names from the top.
+func (p *Path) Names() []string {
+	if p == nil {
+		return nil
+	}
+	return append(p.Above.Names(), p.Name)
+}
+
 // Check holds documents against the table.
 type Check struct {
 	Version Version

@@ -104,6 +104,11 @@ func Merge(ctx context.Context, m Main, opts Options) (Result, problem.List) {
 	if c.problems.Err() != nil {
 		return Result{}, c.problems
 	}
+	if opts.CheckVersions {
+		for _, d := range c.order[1:] {
+			c.checkVersion(d)
+		}
+	}
 	merged := c.merge()
 	return Result{Root: merged, Folder: folderOf(root.url)}, c.problems
 }
@@ -147,26 +152,42 @@ func (c *collector) visit(d *imported) {
 		}
 		return
 	}
+	lines, good := c.lines(d, list, path)
+	if !good {
+		return
+	}
+	for i, line := range lines {
+		item, at := list.Items[i], path.Down(fmt.Sprint(i))
+		next := c.fetch(d, line, item, at)
+		if next == nil {
+			continue
+		}
+		if len(c.order) >= maxDocuments {
+			c.report(problem.Coded(problem.Logic, 13, "Import failed: more than %d documents are imported", maxDocuments), item, at)
+			return
+		}
+		c.add(next)
+	}
+}
+
+// lines reads the list of imports of a document. Nothing is fetched for a list
+// that is wrong itself.
+func (c *collector) lines(d *imported, list *yaml.Node, path *elements.Path) (lines []importLine, good bool) {
+	good = true
 	seen := map[string]bool{}
 	for i, item := range list.Items {
-		at := path.Down(fmt.Sprint(i))
 		line, p := c.line(item)
 		if p == nil && d.line == nil && seen[line.written] {
 			p = problem.Coded(problem.Format, 2, "Duplicate imports").WithHint("'%s' is imported twice", line.written)
 		}
 		if p != nil {
-			c.report(p, item, at)
-			continue
+			c.report(p, item, path.Down(fmt.Sprint(i)))
+			good = false
 		}
 		seen[line.written] = true
-		if next := c.fetch(d, line, item, at); next != nil {
-			if len(c.order) >= maxDocuments {
-				c.report(problem.Coded(problem.Logic, 13, "Import failed: more than %d documents are imported", maxDocuments), item, at)
-				return
-			}
-			c.add(next)
-		}
+		lines = append(lines, line)
 	}
+	return lines, good
 }
 
 // importLine is one item of a list of imports.
@@ -435,9 +456,6 @@ func (c *collector) read(next *imported, doc *Document, parent *imported) *impor
 	}
 	if next.isTypes {
 		next.namespace = ""
-	}
-	if c.opts.CheckVersions {
-		c.checkVersion(next)
 	}
 	return next
 }
