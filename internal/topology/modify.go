@@ -85,12 +85,13 @@ type past struct {
 	children map[[2]string][]*instance // by node and id of the container
 	members  map[string][]string       // ids of the members of a group instance
 	targets  map[relation]map[string]bool
+	kept     map[*instance]bool // those that have a place in a container already
 }
 
 func newPast(w *world, changes map[string]Change) *past {
 	p := &past{
 		world: w, changes: changes, children: map[[2]string][]*instance{}, members: map[string][]string{},
-		targets: map[relation]map[string]bool{},
+		targets: map[relation]map[string]bool{}, kept: map[*instance]bool{},
 	}
 	for _, i := range w.all {
 		for _, l := range i.links {
@@ -119,7 +120,13 @@ func newPast(w *world, changes map[string]Change) *past {
 func (p *past) plan(v *vertex, parent *instance) (kept []*instance, more int, err error) {
 	had := p.world.byVertex[v.name]
 	if parent != nil {
-		had = p.children[[2]string{v.name, parent.id}]
+		// Each once: what was connected to several may be contained in one now.
+		had = slices.DeleteFunc(slices.Clone(p.children[[2]string{v.name, parent.id}]), func(i *instance) bool { return p.kept[i] })
+		defer func() {
+			for _, i := range kept {
+				p.kept[i] = true
+			}
+		}()
 	}
 	change, changed := p.changes[v.name]
 	if !changed {

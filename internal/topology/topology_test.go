@@ -128,3 +128,28 @@ func TestNumberThatIsStillAFunction(t *testing.T) {
 		t.Errorf("got %v, want a ValueError", err)
 	}
 }
+
+// An update may turn a connection into a containment; an instance that was
+// connected to several has a place in one of them then, and is there once.
+func TestConnectionBecomesContainment(t *testing.T) {
+	t.Parallel()
+	before, after := read(t, "node vm 2\nnode web 1\nto web vm"), read(t, "node vm 2\nnode web 1\nin web vm")
+	instances, err := topology.Expand(before.nodes, nil, nil, counter())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := topology.Modify(topology.Modification{
+		Nodes: after.nodes, PreviousNodes: before.nodes, PreviousInstances: instances,
+	}, func() func() string {
+		n := 3
+		return func() string { n++; return string(rune('0' + n)) }
+	}())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := show("added", r.Added) + show("removed", r.Removed) + show("extended", r.Extended) + show("reduced", r.Reduced)
+	want := "added\n  vm_2\n  web_4 added contained_in=vm_2\nremoved\nextended\nreduced\n  vm_2\n  web_3 reduced connected_to=vm_2\n"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
