@@ -144,8 +144,13 @@ func (e *Environment) failParsing(ctx context.Context, h execution.SystemHost, b
 		h.Log("error", text)
 		texts = append(texts, text)
 	}
-	return e.failUpload(ctx, h, b, store.BlueprintInvalid, fmt.Errorf("Invalid blueprint - %s", strings.Join(texts, "\n")))
+	return e.failUpload(ctx, h, b, store.BlueprintInvalid, invalidError(strings.Join(texts, "\n")))
 }
+
+// invalidError words a blueprint's problems as clients know them.
+type invalidError string
+
+func (e invalidError) Error() string { return "Invalid blueprint - " + string(e) }
 
 // keep stores the plan and what it says of the blueprint itself.
 func (e *Environment) keep(ctx context.Context, h execution.SystemHost, b store.Blueprint, p *plan.Plan, x store.Execution) error {

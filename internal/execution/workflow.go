@@ -192,7 +192,7 @@ func (r *run) restore(ctx context.Context, stored store.Graph) (*graph.Graph, er
 		}
 		tasks[i] = graph.Stored{Task: t, Dependencies: op.Dependencies}
 	}
-	return restoreGraph(taskIDs{}, tasks)
+	return graph.Restore(taskIDs{}, tasks)
 }
 
 // engineState maps the states that only others write to those of the engine.

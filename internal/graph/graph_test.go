@@ -15,18 +15,6 @@ type counter struct{ n int }
 
 func (c *counter) Next() string { c.n++; return fmt.Sprintf("t%04d", c.n) }
 
-// world is a model journal and performer for the pure engine.
-type world struct {
-	random *rand.Rand
-	stored map[string]*Stored
-	order  []string
-	done   map[string]int // logical task -> times it succeeded
-	ended  map[string]bool
-	deps   map[string][]string // of the first try: logical names
-	t      *testing.T
-	seed   uint64
-}
-
 // TestSimulation runs random graphs with random outcomes, crashes and
 // restores, and checks that every run ends, that order holds, and that
 // nothing recorded as done is done again.

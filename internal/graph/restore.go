@@ -1,9 +1,6 @@
 package graph
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // Stored is a task as the journal has it.
 type Stored struct {
@@ -11,78 +8,127 @@ type Stored struct {
 	Dependencies []string
 }
 
-// Restore rebuilds a graph from what the journal has, so that a run can go on.
-// Ended tasks are left out, and with them what waited only for them; a task
-// that is retried by another gives its place to that one. Subgraphs that hold
-// live tasks have started, even if they are recorded as pending. Operations
-// that were under way are performed again with Resume set. It returns an empty
-// graph if nothing is left, and the failures that ended the run, if it had failed.
+// Restore rebuilds a graph from its stored tasks so that a run goes on
+// with what is left. Whatever ended stays so, with all that is inside it; a
+// task that was retried gives its place to the retry. Operations that were
+// under way are performed again, as resumed ones. Subgraphs are entered again,
+// which releases their members in order. A graph that had failed for good
+// already gives the failure, so that nothing which depends on it runs.
 func Restore(ids IDs, stored []Stored) (*Graph, error) {
 	slices.SortStableFunc(stored, func(a, b Stored) int { return a.Task.Position - b.Task.Position })
-	byID := make(map[string]*Stored, len(stored))
-	retriedBy := map[string]string{}
-	for i := range stored {
-		t := stored[i].Task
-		byID[t.ID] = &stored[i]
-		if t.RetriedTask != "" {
-			retriedBy[t.RetriedTask] = t.ID
-		}
-	}
-	final := func(id string) string {
-		for retriedBy[id] != "" {
-			id = retriedBy[id]
-		}
-		return id
-	}
-	alive := map[string]bool{}
+	past := history{byID: map[string]*Task{}, retriedBy: map[string]string{}}
 	for _, s := range stored {
-		t := s.Task
-		if t.Kind == Subgraph || t.State.Ended() && t.State == Succeeded || retriedBy[t.ID] != "" {
-			continue
+		past.byID[s.Task.ID] = s.Task
+		if s.Task.RetriedTask != "" {
+			past.retriedBy[s.Task.RetriedTask] = s.Task.ID
 		}
-		if t.State.Ended() && byID[t.Container] == nil {
-			return nil, fmt.Errorf("task %s has failed for good", t.Describe())
-		}
-		for id := t.ID; id != "" && !alive[id]; {
-			alive[id] = true
-			next := byID[id].Task.Container
-			if byID[next] == nil {
-				break
-			}
-			id = next
-		}
+	}
+	if failed := past.failures(stored); len(failed) > 0 {
+		return nil, &FailedError{Tasks: failed}
 	}
 	g := New(ids)
-	top := 0
 	for _, s := range stored {
-		top = max(top, s.Task.Position)
-		if alive[s.Task.ID] {
-			t := *s.Task
-			if t.Kind == Subgraph {
-				t.State = Started
-			} else if t.State != Pending {
-				t.Resume = t.Kind == Operation
-				t.State = Pending
-			}
-			position := t.Position
-			g.Add(&t)
-			t.Position = position
-		}
+		past.place(g, s.Task)
 	}
 	for _, s := range stored {
-		n := g.nodes[s.Task.ID]
-		if n == nil {
+		source := g.Get(s.Task.ID)
+		if source == nil {
 			continue
 		}
-		if c := g.nodes[n.task.Container]; c != nil {
-			c.members[n] = struct{}{}
-		}
 		for _, id := range s.Dependencies {
-			d := g.nodes[final(id)]
-			if d != nil && d != n && d.task.ID != n.task.Container {
-				link(n, d)
+			target := g.Get(past.newest(id))
+			if target == nil || past.isInside(source, target) {
+				continue // it has ended, or releases its members itself
+			}
+			if err := g.Depend(source, target); err != nil {
+				return nil, err
 			}
 		}
 	}
 	return g, nil
+}
+
+// history is what is stored of a graph's tasks.
+type history struct {
+	byID      map[string]*Task
+	retriedBy map[string]string
+}
+
+// newest is the task that stands for id now.
+func (h history) newest(id string) string {
+	for h.retriedBy[id] != "" {
+		id = h.retriedBy[id]
+	}
+	return id
+}
+
+// over tells whether nothing more happens in t: it ended, or was retried, or
+// something around it did.
+func (h history) over(t *Task) bool {
+	for ; t != nil; t = h.byID[t.Container] {
+		if t.State.Ended() || h.retriedBy[t.ID] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// isInside tells whether t is somewhere in the subgraph s.
+func (h history) isInside(t, s *Task) bool {
+	for c := h.byID[t.Container]; c != nil; c = h.byID[c.Container] {
+		if c.ID == s.ID {
+			return true
+		}
+	}
+	return false
+}
+
+// failures lists the operations whose failure reached the graph: nobody
+// retried it or went on in spite of it, nor any of the subgraphs around it.
+func (h history) failures(stored []Stored) []*Task {
+	var failed []*Task
+	for _, s := range stored {
+		if s.Task.Kind == Subgraph || !h.hasFailed(s.Task) {
+			continue
+		}
+		reached := true
+		for t := h.byID[s.Task.Container]; t != nil && reached; t = h.byID[t.Container] {
+			reached = h.hasFailed(t)
+		}
+		if reached {
+			failed = append(failed, s.Task)
+		}
+	}
+	return failed
+}
+
+// hasFailed tells whether t failed and nothing was made of it. A handler that
+// made a retry of it left that behind; one that let it fail, a failed subgraph
+// around it; else it went on.
+func (h history) hasFailed(t *Task) bool {
+	if !t.State.Ended() || t.State == Succeeded || h.retriedBy[t.ID] != "" {
+		return false
+	}
+	if t.OnFailure == nil || t.State == Rescheduled {
+		return true
+	}
+	container := h.byID[t.Container]
+	return t.Kind == Subgraph || container != nil && container.State == Failed
+}
+
+// place puts a task that isn't over into g, as one that has yet to start.
+func (h history) place(g *Graph, t *Task) {
+	if h.over(t) {
+		return
+	}
+	again := *t
+	again.Resume = t.Kind == Operation && t.State != Pending
+	again.State = Pending
+	var container *Task
+	if t.Container != "" {
+		container = g.Get(t.Container)
+	}
+	position := t.Position
+	g.AddTo(container, &again)
+	again.Position = position
 }

@@ -86,8 +86,7 @@ func (b *builder) task(i *Instance, related *Related, name string, op plan.Opera
 	}
 	for k, v := range kwargs {
 		if _, clash := inputs[k]; clash && !override {
-			return nil, fmt.Errorf("Duplicate definition of %s in operation properties and in kwargs. "+
-				"To allow redefinition, pass \"allow_kwargs_override\" to \"execute_operation\"", k)
+			return nil, duplicateError(k)
 		}
 		inputs[k] = v
 	}
@@ -119,6 +118,15 @@ func (b *builder) task(i *Instance, related *Related, name string, op plan.Opera
 		t.OnFailure = &graph.Handler{Name: handlerIgnore}
 	}
 	return t, nil
+}
+
+// duplicateError tells, in the original's words, of an input that is given both
+// in the blueprint and when the operation is started.
+type duplicateError string
+
+func (e duplicateError) Error() string {
+	return fmt.Sprintf("Duplicate definition of %s in operation properties and in kwargs. "+
+		"To allow redefinition, pass \"allow_kwargs_override\" to \"execute_operation\"", string(e))
 }
 
 func seconds(v any) float64 {

@@ -1,18 +1,16 @@
-package execution
+package graph
 
 import (
 	"errors"
 	"strings"
 	"testing"
-
-	"windlass/internal/graph"
 )
 
-// TestRestoreGraph reads stored tasks from lines: id, kind (o operation,
+// TestRestore reads stored tasks from lines: id, kind (o operation,
 // s subgraph), state, container, dependencies, what it retries, and ! for one
 // with a handler for failures; - for nothing. It lists what a run would have to
 // do, with what each waits for; * marks what is told to be resumed.
-func TestRestoreGraph(t *testing.T) {
+func TestRestore(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, stored, want, failed string }{
 		{"nothing ran", `
@@ -63,9 +61,9 @@ func TestRestoreGraph(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			g, err := restoreGraph(taskIDs{}, readStored(t, tt.stored))
+			g, err := Restore(&counter{}, readStored(t, tt.stored))
 			if tt.failed != "" {
-				var failed *graph.FailedError
+				var failed *FailedError
 				if !errors.As(err, &failed) || failed.Tasks[0].ID != tt.failed {
 					t.Fatalf("got %v, want the failure of %s", err, tt.failed)
 				}
@@ -89,16 +87,16 @@ func TestRestoreGraph(t *testing.T) {
 	}
 }
 
-func readStored(t *testing.T, text string) []graph.Stored {
+func readStored(t *testing.T, text string) []Stored {
 	t.Helper()
-	var stored []graph.Stored
+	var stored []Stored
 	for i, line := range strings.Split(strings.TrimSpace(text), "\n") {
 		f := strings.Fields(line)
-		task := &graph.Task{ID: f[0], Kind: graph.Operation, State: graph.State(f[2]), Position: i}
+		task := &Task{ID: f[0], Kind: Operation, State: State(f[2]), Position: i}
 		if f[1] == "s" {
-			task.Kind = graph.Subgraph
+			task.Kind = Subgraph
 		}
-		s := graph.Stored{Task: task}
+		s := Stored{Task: task}
 		if f[3] != "-" {
 			task.Container = f[3]
 		}
@@ -109,7 +107,7 @@ func readStored(t *testing.T, text string) []graph.Stored {
 			task.RetriedTask = f[5]
 		}
 		if f[6] == "!" {
-			task.OnFailure = &graph.Handler{Name: "h"}
+			task.OnFailure = &Handler{Name: "h"}
 		}
 		stored = append(stored, s)
 	}
