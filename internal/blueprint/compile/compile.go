@@ -35,7 +35,7 @@ type Options struct {
 func Plan(ctx context.Context, doc *yaml.Node, version plan.Version, opts Options) (*plan.Plan, problem.List) {
 	c := &compiler{
 		ctx: ctx, opts: opts, doc: doc, bad: map[*yaml.Node]bool{},
-		reported: map[seen]bool{}, wrong: map[spot]bool{}, mappings: map[string]mapping{}, sections: map[string]*yaml.Node{},
+		reported: map[seen]bool{}, wrong: map[spot]bool{}, mappings: map[string]mapping{}, shared: map[*readyOperation]map[string]plan.Interface{}, sections: map[string]*yaml.Node{},
 	}
 	if len(version.Definitions) > 1 {
 		c.version = elements.Version{Major: version.Definitions[0], Minor: version.Definitions[1]}
@@ -72,7 +72,8 @@ type compiler struct {
 	bad      map[*yaml.Node]bool
 	found    []finding
 	reported map[seen]bool
-	wrong    map[spot]bool // entries that something is wrong with
+	wrong    map[spot]bool  // entries that something is wrong with
+	user     *elements.Path // template that is being put together: what is wrong in its type is noticed there
 
 	dataTypes         map[string]plan.DataType
 	plugins           pluginTable
@@ -82,6 +83,7 @@ type compiler struct {
 	templates         map[string]*template
 	templateOrder     []*template
 	mappings          map[string]mapping
+	shared            map[*readyOperation]map[string]plan.Interface // by first operation: interfaces as declared
 }
 
 // plan works through the sections, those first that others refer to.
@@ -181,6 +183,12 @@ func (c *compiler) names(section string) []string {
 		}
 	}
 	return names
+}
+
+// isWrong tells whether a section is there but cannot be read, so that nobody
+// knows what is in it.
+func (c *compiler) isWrong(section string) bool {
+	return c.sections[section] == nil && !c.doc.Get(section).IsNull()
 }
 
 // get is the value of a key; nil if it is absent, null or wrong.

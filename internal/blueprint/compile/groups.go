@@ -92,7 +92,7 @@ func (c *compiler) groupPolicy(p *plan.Plan, group string, e entry) plan.GroupPo
 			Name:      "group '" + group + "', policy '" + e.name + "'",
 			Undefined: undefinedInPolicy, Missing: missingInPolicy,
 		})
-	case at != nil && c.sections["policy_types"].Get(policy.Type) == nil:
+	case at != nil && c.sections["policy_types"].Get(policy.Type) == nil && !c.isWrong("policy_types"):
 		found := problem.Coded(problem.Logic, 41, "Policy '%s' of group '%s' references a non existent policy type '%s'",
 			e.name, group, policy.Type)
 		c.report(hint(found, policy.Type, c.names("policy_types")), at, e.path.Down("type"))
@@ -113,7 +113,7 @@ func (c *compiler) groupTrigger(p *plan.Plan, group, policy string, e entry) pla
 			Name:      "group '" + group + "', policy '" + policy + "' trigger '" + e.name + "'",
 			Undefined: undefinedInPolicy, Missing: missingInPolicy,
 		})
-	case at != nil && c.sections["policy_triggers"].Get(trigger.Type) == nil:
+	case at != nil && c.sections["policy_triggers"].Get(trigger.Type) == nil && !c.isWrong("policy_triggers"):
 		found := problem.Coded(problem.Logic, 42,
 			"Trigger '%s' of policy '%s' of group '%s' references a non existent 'policy trigger '%s'",
 			e.name, policy, group, trigger.Type)

@@ -26,6 +26,8 @@ type typeOperation struct {
 	inputOrder []string
 	at         *yaml.Node
 	path       *elements.Path
+
+	ready *readyOperation // what instances get that do not mention it; nil until one asks
 }
 
 func (o typeOperation) isNoOp() bool {
@@ -33,10 +35,26 @@ func (o typeOperation) isNoOp() bool {
 		o.RetryInterval == nil && o.Timeout == nil && o.TimeoutRecoverable == nil
 }
 
-// instanceInterface is an interface of a template or of a relationship in one.
+// instanceInterface is an interface as a template, or a relationship in one,
+// has it written.
 type instanceInterface struct {
 	name       string
 	operations []instanceOperation
+}
+
+// readyInterface is an interface of a node or of one of its relationships.
+type readyInterface struct {
+	name       string
+	operations []*readyOperation
+	asDeclared bool // all of it comes from the type
+}
+
+// readyOperation is an operation of a node, resolved. It is shared by all nodes
+// of a type that do not change it.
+type readyOperation struct {
+	instanceOperation
+	full     string // interface.operation
+	resolved plan.Operation
 }
 
 type instanceOperation struct {
@@ -205,41 +223,67 @@ func (c *compiler) instanceInterfaces(n *yaml.Node, path *elements.Path) []insta
 	return list
 }
 
-// instantiate lays the interfaces of a template over those of its type. owner
-// is where problems are that come from what the type asks for.
-func (c *compiler) instantiate(types []typeInterface, own []instanceInterface, owner entry) []instanceInterface {
-	merged := make([]instanceInterface, 0, len(types)+len(own))
-	for _, t := range types {
+// instances says of which node or relationship operations are put together.
+type instances struct {
+	owner   entry  // where problems are that come from what the type asks for
+	code    int    // of an implementation that leads nowhere
+	context string // for messages
+}
+
+// instantiate lays the interfaces of a template over those of its type.
+func (c *compiler) instantiate(types []typeInterface, own []instanceInterface, of instances) []readyInterface {
+	merged := make([]readyInterface, 0, len(types)+len(own))
+	for i := range types {
+		t := &types[i]
 		var mine []instanceOperation
-		if i := slices.IndexFunc(own, func(o instanceInterface) bool { return o.name == t.name }); i >= 0 {
-			mine = own[i].operations
+		if j := slices.IndexFunc(own, func(o instanceInterface) bool { return o.name == t.name }); j >= 0 {
+			mine = own[j].operations
 		}
-		merged = append(merged, instanceInterface{name: t.name, operations: c.instantiateOperations(t, mine, owner)})
+		merged = append(merged, readyInterface{
+			name: t.name, operations: c.instantiateOperations(t, mine, of), asDeclared: len(mine) == 0,
+		})
 	}
 	for _, o := range own {
-		if !slices.ContainsFunc(types, func(t typeInterface) bool { return t.name == o.name }) {
-			merged = append(merged, o)
+		if slices.ContainsFunc(types, func(t typeInterface) bool { return t.name == o.name }) {
+			continue
 		}
+		added := readyInterface{name: o.name, operations: make([]*readyOperation, len(o.operations))}
+		for i, operation := range o.operations {
+			added.operations[i] = c.ready(o.name, operation, of)
+		}
+		merged = append(merged, added)
 	}
 	return merged
 }
 
-func (c *compiler) instantiateOperations(t typeInterface, mine []instanceOperation, owner entry) []instanceOperation {
-	operations := make([]instanceOperation, 0, len(t.operations)+len(mine))
-	for _, declared := range t.operations {
-		i := slices.IndexFunc(mine, func(o instanceOperation) bool { return o.name == declared.name })
-		if i < 0 {
-			operations = append(operations, c.declaredOnly(declared, owner))
-			continue
+func (c *compiler) instantiateOperations(t *typeInterface, mine []instanceOperation, of instances) []*readyOperation {
+	operations := make([]*readyOperation, 0, len(t.operations)+len(mine))
+	for i := range t.operations {
+		declared := &t.operations[i]
+		j := slices.IndexFunc(mine, func(o instanceOperation) bool { return o.name == declared.name })
+		switch {
+		case j >= 0:
+			operations = append(operations, c.ready(t.name, c.override(*declared, mine[j]), of))
+		default:
+			if declared.ready == nil {
+				declared.ready = c.ready(t.name, c.declaredOnly(*declared, of.owner), of)
+			}
+			operations = append(operations, declared.ready)
 		}
-		operations = append(operations, c.override(declared, mine[i]))
 	}
 	for _, o := range mine {
 		if !slices.ContainsFunc(t.operations, func(d typeOperation) bool { return d.name == o.name }) {
-			operations = append(operations, o)
+			operations = append(operations, c.ready(t.name, o, of))
 		}
 	}
 	return operations
+}
+
+func (c *compiler) ready(interfaceName string, o instanceOperation, of instances) *readyOperation {
+	return &readyOperation{
+		instanceOperation: o, full: interfaceName + "." + o.name,
+		resolved: c.operation(o, of.code, "In interface '"+interfaceName+"' "+of.context),
+	}
 }
 
 func (c *compiler) declaredOnly(declared typeOperation, owner entry) instanceOperation {

@@ -216,44 +216,6 @@ func (c *compiler) hintImplementation(p *problem.Problem, implementation string)
 	return hint(p, head, c.plugins.order)
 }
 
-// readyType is what instances of a type get that add nothing to its interfaces.
-type readyType struct {
-	interfaces []instanceInterface
-	operations []namedOperation
-}
-
-// namedOperation is an operation under one of its names.
-type namedOperation struct {
-	name string
-	plan.Operation
-}
-
-// operations resolves the operations of interfaces. Each is there under
-// interface.operation, and under its own name unless that name is in two
-// interfaces.
-func (c *compiler) operations(list []instanceInterface, code int, context string) []namedOperation {
-	count := 0
-	for _, i := range list {
-		count += len(i.operations)
-	}
-	result := make([]namedOperation, 0, 2*count)
-	short := make(map[string]int, count) // position of the short name, -1 once it is ambiguous
-	for _, i := range list {
-		for _, o := range i.operations {
-			operation := c.operation(o, code, "In interface '"+i.name+"' "+context)
-			if at, twice := short[o.name]; !twice {
-				short[o.name] = len(result)
-				result = append(result, namedOperation{o.name, operation})
-			} else if at >= 0 {
-				result[at].name = ""
-				short[o.name] = -1
-			}
-			result = append(result, namedOperation{i.name + "." + o.name, operation})
-		}
-	}
-	return result
-}
-
 func (c *compiler) operation(o instanceOperation, code int, context string) plan.Operation {
 	if o.Implementation == "" {
 		return plan.Operation{}
@@ -303,29 +265,63 @@ func inputTypes(inputs value.Map) map[string]string {
 	return types
 }
 
-// planOperations makes the map of a plan. Inputs are copied: the two names of
-// an operation lead to two values, each of which may be evaluated by itself.
-func planOperations(list []namedOperation) map[string]plan.Operation {
-	result := make(map[string]plan.Operation, len(list))
-	for _, o := range list {
-		if o.name == "" {
-			continue
+// shortNames tells which operations are also known without their interface:
+// those whose name is in one interface only.
+func shortNames(list []readyInterface) map[string]bool {
+	count := 0
+	for _, i := range list {
+		count += len(i.operations)
+	}
+	short := make(map[string]bool, count)
+	for _, i := range list {
+		for _, o := range i.operations {
+			_, twice := short[o.name]
+			short[o.name] = !twice
 		}
-		operation := o.Operation
-		operation.Inputs = value.CopyMap(operation.Inputs)
-		result[o.name] = operation
+	}
+	return short
+}
+
+// planOperations makes the operations of a plan. Inputs are copied: the two
+// names of an operation lead to two values, each evaluated by itself.
+func planOperations(list []readyInterface) map[string]plan.Operation {
+	short := shortNames(list)
+	result := make(map[string]plan.Operation, 2*len(short))
+	for _, i := range list {
+		for _, o := range i.operations {
+			put := func(name string) {
+				operation := o.resolved
+				operation.Inputs = value.CopyMap(operation.Inputs)
+				result[name] = operation
+			}
+			put(o.full)
+			if short[o.name] {
+				put(o.name)
+			}
+		}
 	}
 	return result
 }
 
-func planInterfaces(list []instanceInterface) map[string]map[string]plan.Interface {
+// planInterfaces makes the interfaces of a plan. Those that come from the type
+// unchanged are the same maps in all nodes: nobody evaluates or changes them.
+func (c *compiler) planInterfaces(list []readyInterface) map[string]map[string]plan.Interface {
 	result := make(map[string]map[string]plan.Interface, len(list))
 	for _, i := range list {
+		if i.asDeclared && len(i.operations) > 0 {
+			if shared := c.shared[i.operations[0]]; len(shared) == len(i.operations) {
+				result[i.name] = shared
+				continue
+			}
+		}
 		operations := make(map[string]plan.Interface, len(i.operations))
 		for _, o := range i.operations {
 			operations[o.name] = o.Interface
 		}
 		result[i.name] = operations
+		if i.asDeclared && len(i.operations) > 0 {
+			c.shared[i.operations[0]] = operations
+		}
 	}
 	return result
 }

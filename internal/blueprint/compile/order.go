@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"windlass/internal/blueprint/elements"
+	"windlass/internal/blueprint/problem"
 	"windlass/internal/blueprint/yaml"
 )
 
@@ -70,12 +71,32 @@ func (o ordering) rank(f finding) []int {
 	if len(path) == 0 {
 		return []int{last}
 	}
+	return append(o.elementRank(f, path), last, weight(f))
+}
+
+// weight orders problems of one element: its form is looked at first, unknown
+// properties before missing ones.
+func weight(f finding) int {
+	switch {
+	case f.problem.Code == nil:
+		return 3
+	case f.problem.Kind == problem.Format:
+		return 0
+	case *f.problem.Code == 106:
+		return 1
+	case *f.problem.Code == 19: // relationships come after the node's own operations
+		return 4
+	}
+	return 2
+}
+
+func (o ordering) elementRank(f finding, path []string) []int {
 	if len(f.path) == 1 && o.table.Key(f.path[0]) == nil {
-		return []int{last} // a key that does not exist: noticed at the very end
+		return nil // a key that does not exist: noticed at the very end
 	}
 	rank := []int{o.sectionOrder(path[0])}
 	if len(path) == 1 {
-		return append(rank, last)
+		return rank
 	}
 	if path[0] == "node_templates" {
 		rank = append(rank, o.templatePhase(path))
@@ -90,7 +111,7 @@ func (o ordering) rank(f finding) []int {
 		position, n, e = step(n, e, name)
 		rank = append(rank, position)
 	}
-	return append(rank, last)
+	return rank
 }
 
 // step goes down one name and gives the position among its siblings, counted
@@ -164,7 +185,7 @@ func (o ordering) depth(f finding) int {
 				return i + 1
 			}
 		}
-	case code == 1 && f.problem.Kind == "DSLParsingFormatException" && o.isUnknownKey(f):
+	case code == 1 && f.problem.Kind == problem.Format && o.isUnknownKey(f):
 		return len(f.path) - 1
 	}
 	return all

@@ -72,31 +72,22 @@ func (c *compiler) readRelationship(t *template, e entry) *relationship {
 		r.Properties = c.properties(e, kind.properties, t.name, undefinedInRelationship, missingInRelationship)
 	}
 	context := func(node string) string { return "in relationship of type '" + kind.name + "' in node '" + node + "'" }
-	source := c.relationshipOperations(e, "source_interfaces", kind.source, &kind.readySource, context(t.name))
-	goal := c.relationshipOperations(e, "target_interfaces", kind.target, &kind.readyTarget, context(target))
-	r.SourceInterfaces, r.TargetInterfaces = planInterfaces(source.interfaces), planInterfaces(goal.interfaces)
-	r.source, r.target = source.operations, goal.operations
-	r.SourceOperations, r.TargetOperations = planOperations(source.operations), planOperations(goal.operations)
+	r.source = c.relationshipOperations(e, "source_interfaces", kind.source, context(t.name))
+	r.target = c.relationshipOperations(e, "target_interfaces", kind.target, context(target))
+	r.SourceInterfaces, r.TargetInterfaces = c.planInterfaces(r.source), c.planInterfaces(r.target)
+	r.SourceOperations, r.TargetOperations = planOperations(r.source), planOperations(r.target)
 	return r
 }
 
-func (c *compiler) relationshipOperations(
-	e entry, key string, types []typeInterface, ready **readyType, context string,
-) *readyType {
+func (c *compiler) relationshipOperations(e entry, key string, types []typeInterface, context string) []readyInterface {
 	own := c.instanceInterfaces(c.get(e.node, key), e.path.Down(key))
-	if len(own) == 0 && *ready != nil {
-		return *ready
-	}
 	at := e
 	if at.key == nil {
 		at.key = e.node
 	}
-	result := &readyType{interfaces: c.instantiate(types, own, at)}
-	result.operations = c.operations(result.interfaces, 19, context)
-	if len(own) == 0 {
-		*ready = result
-	}
-	return result
+	c.user = e.path
+	defer func() { c.user = nil }()
+	return c.instantiate(types, own, instances{owner: at, code: 19, context: context})
 }
 
 func (c *compiler) relationshipKind(t *template, e entry) *relationshipType {
@@ -108,7 +99,7 @@ func (c *compiler) relationshipKind(t *template, e entry) *relationshipType {
 	if kind := c.relationshipTypes[name]; kind != nil {
 		return kind
 	}
-	if c.sections["relationships"].Get(name) != nil {
+	if c.sections["relationships"].Get(name) != nil || c.isWrong("relationships") {
 		return nil // a problem of its own
 	}
 	p := problem.Coded(problem.Logic, 26,
@@ -172,7 +163,7 @@ func (c *compiler) checkLifecycleDependency(t *template, e entry, target string)
 func (c *compiler) planTemplates(p *plan.Plan) {
 	p.Nodes = make([]*plan.Node, 0, len(c.templateOrder))
 	for _, t := range c.templateOrder {
-		t.use(t.operations)
+		t.use(t.interfaces)
 		t.node.HostID = c.host(t)
 		for _, r := range t.relationships {
 			t.use(r.source)

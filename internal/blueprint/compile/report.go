@@ -19,7 +19,7 @@ const maxFindings = 500
 type finding struct {
 	problem *problem.Problem
 	file    *yaml.File
-	path    []string
+	path    []string // of what the problem was noticed in
 	order   int
 }
 
@@ -36,6 +36,9 @@ type seen struct {
 // report takes a problem with the node at fault.
 func (c *compiler) report(p *problem.Problem, at *yaml.Node, path *elements.Path) {
 	f := finding{problem: p, path: path.Names(), order: len(c.found)}
+	if c.user != nil && f.path[0] != "node_templates" {
+		f.path = c.user.Names()
+	}
 	if len(f.path) > 1 && !p.Warning && (p.Code == nil || *p.Code != 102) {
 		c.wrong[spot{f.path[0], f.path[1]}] = true
 	}

@@ -81,9 +81,6 @@ func (c *compiler) schema(e entry, v variant) plan.Schema {
 // knownType checks the name of a type: a built-in one or a data type.
 func (c *compiler) knownType(e entry, key, name string) bool {
 	at, path := e.node.Get(key), e.path.Down(key)
-	if name == "" {
-		return false
-	}
 	if !schema.IsPrimitive(name) {
 		if _, ok := c.dataTypes[name]; ok {
 			return true

@@ -29,7 +29,7 @@ type template struct {
 	container     string // the node it is contained in
 	doubtful      bool   // a relationship of it is wrong
 
-	operations []namedOperation
+	interfaces []readyInterface
 	used       []use // plugins in the order of their use
 }
 
@@ -42,8 +42,8 @@ type use struct {
 type relationship struct {
 	plan.Relationship
 	kind   *relationshipType
-	source []namedOperation
-	target []namedOperation
+	source []readyInterface
+	target []readyInterface
 }
 
 func (c *compiler) readTemplates() {
@@ -129,7 +129,7 @@ func (c *compiler) templateType(t *template, name string) *nodeType {
 		return kind
 	}
 	at := c.get(t.entry.node, "type")
-	if at == nil || c.sections["node_types"].Get(name) != nil {
+	if at == nil || c.sections["node_types"].Get(name) != nil || c.isWrong("node_types") {
 		return nil // a problem of its own
 	}
 	existing := c.names("node_types")
@@ -350,32 +350,24 @@ func (c *compiler) instances(n *yaml.Node, key string, fallback int64, path *ele
 func (c *compiler) templateOperations(t *template) {
 	context := "in node '" + t.name + "' of type '" + t.node.Type + "'"
 	own := c.instanceInterfaces(c.get(t.entry.node, "interfaces"), t.path.Down("interfaces"))
-	ready := t.kind.ready
-	if ready == nil || len(own) > 0 {
-		ready = &readyType{interfaces: c.instantiate(t.kind.interfaces, own, t.entry)}
-		ready.operations = c.operations(ready.interfaces, 10, context)
-		if len(own) == 0 {
-			t.kind.ready = ready
-		}
-	}
-	t.node.Interfaces = planInterfaces(ready.interfaces)
-	t.node.Operations = planOperations(ready.operations)
-	t.operations = ready.operations
+	c.user = t.path
+	defer func() { c.user = nil }()
+	t.interfaces = c.instantiate(t.kind.interfaces, own, instances{owner: t.entry, code: 10, context: context})
+	t.node.Interfaces = c.planInterfaces(t.interfaces)
+	t.node.Operations = planOperations(t.interfaces)
 }
 
 // use notes the plugins of operations.
-func (t *template) use(operations []namedOperation) {
-next:
-	for _, o := range operations {
-		if o.name == "" || o.Plugin == "" {
-			continue
-		}
-		u := use{plugin: o.Plugin, executor: *o.Executor}
-		for _, known := range t.used {
-			if known == u {
-				continue next
+func (t *template) use(list []readyInterface) {
+	for _, i := range list {
+		for _, o := range i.operations {
+			if o.resolved.Plugin == "" {
+				continue
+			}
+			u := use{plugin: o.resolved.Plugin, executor: *o.resolved.Executor}
+			if !slices.Contains(t.used, u) {
+				t.used = append(t.used, u)
 			}
 		}
-		t.used = append(t.used, u)
 	}
 }

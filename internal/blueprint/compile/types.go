@@ -22,8 +22,6 @@ type nodeType struct {
 	properties map[string]plan.Schema
 	interfaces []typeInterface
 	isHost     bool
-
-	ready *readyType // what templates without interfaces of their own get
 }
 
 // relationshipType is a relationship type with its inheritance resolved.
@@ -34,8 +32,6 @@ type relationshipType struct {
 	properties map[string]plan.Schema
 	source     []typeInterface
 	target     []typeInterface
-
-	readySource, readyTarget *readyType
 }
 
 func (t *relationshipType) isContainedIn() bool {
@@ -164,6 +160,9 @@ func (c *compiler) inherit(e entry, key string, parent map[string]plan.Schema) m
 	path := e.path.Down(key)
 	merged, problems := schema.Inherit(parent, c.schemas(n, propertySchema, path), c.dataTypes, e.name)
 	for _, p := range problems {
+		if c.comesFromType(p, merged) {
+			continue
+		}
 		at := c.defaultOf(n, p.Place.Path)
 		if at == nil {
 			at = e.key

@@ -250,8 +250,7 @@ func (l *loader) mapping(y *goyaml.Node, n *Node, depth int) {
 		l.fail(y, "could not determine a constructor for the tag %s", y.Tag)
 		return
 	}
-	m := pairs{index: make(map[any]int, len(y.Content)/2)}
-	m.list = make([]Pair, 0, len(y.Content)/2)
+	m := pairs{list: make([]Pair, 0, len(y.Content)/2)}
 	l.merge(y, &m, depth)
 	inherited := len(m.list)
 	for i := 0; i+1 < len(y.Content) && !l.failed; i += 2 {
@@ -299,18 +298,42 @@ func (l *loader) warnDuplicate(key, first *Node) {
 // position and gets the later value.
 type pairs struct {
 	list  []Pair
-	index map[any]int
+	index map[any]int // nil while there are few entries
 }
+
+// fewPairs is how many keys are found faster by looking at each.
+const fewPairs = 12
 
 func (m *pairs) put(key, v *Node) (first int, twice bool) {
 	id := identity(key)
-	if i, ok := m.index[id]; ok {
+	if i, ok := m.find(id); ok {
 		m.list[i].Value = v
 		return i, true
 	}
-	m.index[id] = len(m.list)
+	if m.index != nil {
+		m.index[id] = len(m.list)
+	}
 	m.list = append(m.list, Pair{Key: key, Value: v})
 	return 0, false
+}
+
+func (m *pairs) find(id any) (int, bool) {
+	if m.index == nil {
+		if len(m.list) <= fewPairs {
+			for i := range m.list {
+				if identity(m.list[i].Key) == id {
+					return i, true
+				}
+			}
+			return 0, false
+		}
+		m.index = make(map[any]int, 2*len(m.list))
+		for i := range m.list {
+			m.index[identity(m.list[i].Key)] = i
+		}
+	}
+	i, ok := m.index[id]
+	return i, ok
 }
 
 // identity makes equal what counts as one key: true, 1 and 1.0.
