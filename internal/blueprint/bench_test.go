@@ -55,8 +55,7 @@ func generated(shape string, nodes int) []byte {
 		}
 		b.WriteString("    interfaces:\n      cloudify.interfaces.lifecycle:\n        create:\n" +
 			"          implementation: script.script_runner.tasks.run\n          executor: central_deployment_agent\n" +
-			"          inputs:\n            script_path: scripts/create.sh\n            port: {get_property: [SELF, use_external_resource]}\n")
-		b.WriteString("        configure:\n          inputs: {a: 1}\n")
+			"          inputs: {script_path: scripts/create.sh, port: {get_property: [SELF, use_external_resource]}}\n")
 		if i > 0 {
 			fmt.Fprintf(&b, "    relationships:\n      - type: cloudify.relationships.%s\n        target: node_%d\n", relation, target)
 		}

@@ -54,11 +54,12 @@ func Plan(ctx context.Context, doc *yaml.Node, version plan.Version, opts Option
 	if list.Err() != nil {
 		return nil, list
 	}
-	list = c.checkValues(p)
+	lean := c.lean(p)
+	list = c.checkValues(p, lean)
 	if list.Err() != nil {
 		return nil, list
 	}
-	p.Requirements = functions.Requirements(p)
+	p.Requirements = functions.Requirements(lean)
 	return p, list
 }
 

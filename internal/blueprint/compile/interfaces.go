@@ -47,6 +47,7 @@ type readyInterface struct {
 	name       string
 	operations []*readyOperation
 	asDeclared bool // all of it comes from the type
+	adds       bool // it has operations that the type does not declare
 }
 
 // readyOperation is an operation of a node, resolved. It is shared by all nodes
@@ -55,6 +56,7 @@ type readyOperation struct {
 	instanceOperation
 	full     string // interface.operation
 	resolved plan.Operation
+	declared bool // as the type has it
 }
 
 type instanceOperation struct {
@@ -239,15 +241,16 @@ func (c *compiler) instantiate(types []typeInterface, own []instanceInterface, o
 		if j := slices.IndexFunc(own, func(o instanceInterface) bool { return o.name == t.name }); j >= 0 {
 			mine = own[j].operations
 		}
+		operations := c.instantiateOperations(t, mine, of)
 		merged = append(merged, readyInterface{
-			name: t.name, operations: c.instantiateOperations(t, mine, of), asDeclared: len(mine) == 0,
+			name: t.name, operations: operations, asDeclared: len(mine) == 0, adds: len(operations) > len(t.operations),
 		})
 	}
 	for _, o := range own {
 		if slices.ContainsFunc(types, func(t typeInterface) bool { return t.name == o.name }) {
 			continue
 		}
-		added := readyInterface{name: o.name, operations: make([]*readyOperation, len(o.operations))}
+		added := readyInterface{name: o.name, operations: make([]*readyOperation, len(o.operations)), adds: true}
 		for i, operation := range o.operations {
 			added.operations[i] = c.ready(o.name, operation, of)
 		}
@@ -267,6 +270,7 @@ func (c *compiler) instantiateOperations(t *typeInterface, mine []instanceOperat
 		default:
 			if declared.ready == nil {
 				declared.ready = c.ready(t.name, c.declaredOnly(*declared, of.owner), of)
+				declared.ready.declared = true
 			}
 			operations = append(operations, declared.ready)
 		}

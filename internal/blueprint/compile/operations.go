@@ -2,6 +2,7 @@ package compile
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"windlass/internal/blueprint/plan"
@@ -265,6 +266,12 @@ func inputTypes(inputs value.Map) map[string]string {
 	return types
 }
 
+// pattern is what the operations of all instances of a type have in common.
+type pattern struct {
+	short      map[string]bool           // operations known without their interface
+	operations map[string]plan.Operation // under all their names; only such as have no inputs
+}
+
 // shortNames tells which operations are also known without their interface:
 // those whose name is in one interface only.
 func shortNames(list []readyInterface) map[string]bool {
@@ -282,23 +289,48 @@ func shortNames(list []readyInterface) map[string]bool {
 	return short
 }
 
-// planOperations makes the operations of a plan. Inputs are copied: the two
-// names of an operation lead to two values, each evaluated by itself.
-func planOperations(list []readyInterface) map[string]plan.Operation {
-	short := shortNames(list)
-	result := make(map[string]plan.Operation, 2*len(short))
+func newPattern(list []readyInterface) *pattern {
+	p := &pattern{short: shortNames(list)}
+	p.operations = make(map[string]plan.Operation, 2*len(p.short))
 	for _, i := range list {
 		for _, o := range i.operations {
-			put := func(name string) {
-				operation := o.resolved
-				operation.Inputs = value.CopyMap(operation.Inputs)
-				result[name] = operation
-			}
-			put(o.full)
-			if short[o.name] {
-				put(o.name)
+			if o.declared && len(o.resolved.Inputs) == 0 {
+				p.put(p.operations, o)
 			}
 		}
+	}
+	return p
+}
+
+// put enters an operation under its names. Inputs are copied: the two names
+// lead to two values, each evaluated by itself.
+func (p *pattern) put(to map[string]plan.Operation, o *readyOperation) {
+	operation := o.resolved
+	operation.Inputs = value.CopyMap(operation.Inputs)
+	to[o.full] = operation
+	if p.short[o.name] {
+		operation.Inputs = value.CopyMap(o.resolved.Inputs)
+		to[o.name] = operation
+	}
+}
+
+// planOperations makes the operations of a plan. common is the pattern of the
+// type; it is made here for the first instance, and kept.
+func planOperations(list []readyInterface, common **pattern) map[string]plan.Operation {
+	p := *common
+	if p == nil || slices.ContainsFunc(list, func(i readyInterface) bool { return i.adds }) {
+		p = newPattern(list)
+	}
+	result := maps.Clone(p.operations)
+	for _, i := range list {
+		for _, o := range i.operations {
+			if _, there := result[o.full]; !there || !o.declared {
+				p.put(result, o)
+			}
+		}
+	}
+	if *common == nil && !slices.ContainsFunc(list, func(i readyInterface) bool { return i.adds }) {
+		*common = p
 	}
 	return result
 }

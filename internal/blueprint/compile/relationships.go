@@ -75,7 +75,7 @@ func (c *compiler) readRelationship(t *template, e entry) *relationship {
 	r.source = c.relationshipOperations(e, "source_interfaces", kind.source, context(t.name))
 	r.target = c.relationshipOperations(e, "target_interfaces", kind.target, context(target))
 	r.SourceInterfaces, r.TargetInterfaces = c.planInterfaces(r.source), c.planInterfaces(r.target)
-	r.SourceOperations, r.TargetOperations = planOperations(r.source), planOperations(r.target)
+	r.SourceOperations, r.TargetOperations = planOperations(r.source, &kind.sourcePattern), planOperations(r.target, &kind.targetPattern)
 	return r
 }
 

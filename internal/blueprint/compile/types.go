@@ -22,6 +22,7 @@ type nodeType struct {
 	properties map[string]plan.Schema
 	interfaces []typeInterface
 	isHost     bool
+	pattern    *pattern // nil until a template asks
 }
 
 // relationshipType is a relationship type with its inheritance resolved.
@@ -32,6 +33,8 @@ type relationshipType struct {
 	properties map[string]plan.Schema
 	source     []typeInterface
 	target     []typeInterface
+
+	sourcePattern, targetPattern *pattern // nil until a relationship asks
 }
 
 func (t *relationshipType) isContainedIn() bool {

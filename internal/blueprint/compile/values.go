@@ -13,8 +13,9 @@ import (
 )
 
 // checkValues does what needs the finished plan: defaults of inputs against
-// their constraints, calls of functions. The list has the earlier warnings.
-func (c *compiler) checkValues(p *plan.Plan) problem.List {
+// their constraints, calls of functions (lean is enough for those). The list has
+// the earlier warnings.
+func (c *compiler) checkValues(p, lean *plan.Plan) problem.List {
 	if c.opts.InputDefaults {
 		for e := range c.entries("inputs") {
 			s := p.Inputs[e.name]
@@ -30,7 +31,7 @@ func (c *compiler) checkValues(p *plan.Plan) problem.List {
 	if !c.opts.Functions {
 		return list
 	}
-	problems := functions.ValidatePlan(p, p.Version.Definitions)
+	problems := functions.ValidatePlan(lean, p.Version.Definitions)
 	if len(problems) == 0 {
 		return list
 	}
@@ -41,6 +42,45 @@ func (c *compiler) checkValues(p *plan.Plan) problem.List {
 		c.report(found, c.source(path), &elements.Path{Name: path})
 	}
 	return append(list, c.sorted()...)
+}
+
+// lean is the plan with just those operations that have inputs: only there can
+// calls of functions be, and most operations have none.
+func (c *compiler) lean(p *plan.Plan) *plan.Plan {
+	few := *p
+	few.Nodes = make([]*plan.Node, len(c.templateOrder))
+	for i, t := range c.templateOrder {
+		node := *t.node
+		node.Operations = withInputs(t.node.Operations, t.interfaces)
+		node.Relationships = make([]plan.Relationship, len(t.relationships))
+		for j, r := range t.relationships {
+			relationship := r.Relationship
+			relationship.SourceOperations = withInputs(r.SourceOperations, r.source)
+			relationship.TargetOperations = withInputs(r.TargetOperations, r.target)
+			node.Relationships[j] = relationship
+		}
+		few.Nodes[i] = &node
+	}
+	return &few
+}
+
+func withInputs(all map[string]plan.Operation, list []readyInterface) map[string]plan.Operation {
+	var some map[string]plan.Operation
+	for _, i := range list {
+		for _, o := range i.operations {
+			if len(o.resolved.Inputs) == 0 {
+				continue
+			}
+			if some == nil {
+				some = map[string]plan.Operation{}
+			}
+			some[o.full] = all[o.full]
+			if short, ok := all[o.name]; ok {
+				some[o.name] = short
+			}
+		}
+	}
+	return some
 }
 
 // hintFunction looks for what an unknown name in a call probably meant.

@@ -49,7 +49,7 @@ func (c *compiler) warnUnusedInputs() {
 	if inputs == nil || len(inputs.Pairs) == 0 {
 		return
 	}
-	u := usage{inputs: map[string]bool{}, done: map[*yaml.Node]bool{}}
+	u := usage{inputs: map[string]bool{}}
 	u.walk(c.doc)
 	if u.computed {
 		return
@@ -65,7 +65,6 @@ func (c *compiler) warnUnusedInputs() {
 type usage struct {
 	inputs   map[string]bool
 	computed bool // some name is only known when it runs
-	done     map[*yaml.Node]bool
 }
 
 func (u *usage) walk(n *yaml.Node) {
@@ -75,10 +74,6 @@ func (u *usage) walk(n *yaml.Node) {
 			u.walk(item)
 		}
 	case yaml.Mapping:
-		if u.done[n] {
-			return
-		}
-		u.done[n] = true
 		for _, p := range n.Pairs {
 			if name, _ := p.Name(); name == "get_input" {
 				u.name(p.Value)
