@@ -111,7 +111,30 @@ func (l Limits) Extract(file, dest string) (string, error) {
 	if x.top == "" {
 		return "", &Error{Message: "it is empty; expected one folder with the blueprint in it"}
 	}
+	if err := x.checkLinks(dest); err != nil {
+		return "", err
+	}
 	return filepath.Join(dest, x.top), nil
+}
+
+// checkLinks follows every link once all are there: one that looks harmless by
+// its text may lead out by way of another.
+func (x *extraction) checkLinks(dest string) error {
+	if len(x.links) == 0 {
+		return nil
+	}
+	top, err := os.OpenRoot(filepath.Join(dest, x.top))
+	if err != nil {
+		return &Error{Message: err.Error()}
+	}
+	defer func() { _ = top.Close() }()
+	for _, link := range x.links {
+		_, err := top.Stat(strings.TrimPrefix(link, x.top+"/"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return &Error{Entry: link, Message: "the link does not lead to anything inside the archive"}
+		}
+	}
+	return nil
 }
 
 type extraction struct {
@@ -121,6 +144,7 @@ type extraction struct {
 	entries int
 	written int64
 	top     string
+	links   []string // symbolic links made
 }
 
 func (x *extraction) run(f *os.File, size int64) error {
@@ -325,6 +349,7 @@ func (x *extraction) symlink(name, target string) error {
 	if err := x.root.Symlink(target, clean); err != nil {
 		return &Error{Entry: name, Message: err.Error()}
 	}
+	x.links = append(x.links, clean)
 	return nil
 }
 

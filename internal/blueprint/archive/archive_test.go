@@ -131,6 +131,8 @@ func TestExtractRefuses(t *testing.T) {
 		"too many":           {tarOf(t, good, entry{name: "bp/1"}, entry{name: "bp/2"}, entry{name: "bp/3"}), "more than 3 entries"},
 		"too large":          {tarOf(t, entry{name: "bp/x", content: strings.Repeat("x", 2000)}), "more than 1000 bytes"},
 		"bomb":               {gzipOf(t, tarOf(t, entry{name: "bp/x", content: strings.Repeat("\x00", 900)})), "times its size"},
+		"link out by a link": {tarOf(t, entry{name: "bp/a", link: ".", kind: tar.TypeSymlink},
+			entry{name: "bp/l", link: "a/a/../../x", kind: tar.TypeSymlink}), "inside the archive"},
 		"file under a file":  {tarOf(t, good, entry{name: "bp/blueprint.yaml/x", content: "y"}), "blueprint.yaml"},
 		"through a bad link": {tarOf(t, good, entry{name: "bp/l", link: "l", kind: tar.TypeSymlink}, entry{name: "bp/l/x"}), "bp/l/x"},
 	} {

@@ -91,7 +91,7 @@ func Merge(ctx context.Context, m Main, opts Options) (Result, problem.List) {
 		short: strings.TrimPrefix(m.Version.Raw, "cloudify_dsl_"),
 		byKey: map[[2]string]*imported{}, namespaces: map[string]string{},
 	}
-	root := &imported{url: urlOf(m.Location), root: m.Root, chain: m.Root.File.Imports}
+	root := &imported{url: urlOf(m.Location), root: restoreMarks(m.Root), chain: m.Root.File.Imports}
 	root.location = root.url
 	c.add(root)
 	for i := 0; i < len(c.order); i++ {
@@ -445,9 +445,9 @@ func (c *collector) read(next *imported, doc *Document, parent *imported) *impor
 		c.report(problem.Coded(problem.Format, 1, "Expected 'dict' type but found '%s' type", root.TypeName()), root, nil)
 		return nil
 	}
-	next.root = root
+	next.root = restoreMarks(root)
 	if doc.Plugin != nil {
-		next.root = withRecord(root, doc.Plugin)
+		next.root = withRecord(next.root, doc.Plugin)
 	}
 	next.isTypes = isTypes(next.root)
 	if p := checkTypesNamespace(next.namespace, next.isTypes, parent.namespace); p != nil {
