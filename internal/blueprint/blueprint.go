@@ -13,7 +13,6 @@ import (
 	"windlass/internal/blueprint/compile"
 	"windlass/internal/blueprint/elements"
 	"windlass/internal/blueprint/imports"
-	"windlass/internal/blueprint/nearest"
 	"windlass/internal/blueprint/plan"
 	"windlass/internal/blueprint/problem"
 	"windlass/internal/blueprint/yaml"
@@ -191,10 +190,7 @@ func head(root *yaml.Node, gates bool) (plan.Version, problem.List) {
 		case isText && !known:
 			p := problem.Coded(problem.Logic, 29, "Unexpected %s %s; Currently supported versions are: ['%s']",
 				key, text, strings.Join(versionNames(), "', '"))
-			if meant, ok := nearest.Among(text, versionNames()); ok {
-				p.WithHint("did you mean %s?", meant)
-			}
-			report(p, n, path)
+			report(p.WithHint("the newest version is cloudify_dsl_1_5"), n, path)
 		}
 		version.Raw, version.Definitions = text, parsed
 	}

@@ -163,6 +163,9 @@ func (o ordering) isFirstTemplate(name string) bool {
 // whole node is put together.
 func (o ordering) depth(f finding) int {
 	const all = 1 << 20
+	if f.problem.Code == nil && len(f.path) == 4 && f.path[0] == "deployment_settings" && f.path[3] != "recurrence" {
+		return 3 // times are only looked at when the whole schedule is
+	}
 	if f.problem.Code == nil || len(f.path) == 0 {
 		return all
 	}

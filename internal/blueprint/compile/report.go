@@ -93,7 +93,11 @@ func hint(p *problem.Problem, word string, candidates []string) *problem.Problem
 // sorted gives what was found in the order of the sources: the main file, then
 // what it imports, line by line. Only the problem that the original would give
 // comes before all others.
-func (c *compiler) sorted() problem.List {
+func (c *compiler) sorted(leading func(found []finding) int) problem.List {
+	leader := leading(c.found)
+	if leader >= 0 {
+		leader = c.found[leader].order
+	}
 	slices.SortStableFunc(c.found, func(a, b finding) int {
 		x, y := a.problem.Place, b.problem.Place
 		return cmp.Or(
@@ -104,9 +108,9 @@ func (c *compiler) sorted() problem.List {
 			cmp.Compare(a.order, b.order),
 		)
 	})
-	if i := c.leading(c.found); i > 0 {
-		leading := c.found[i]
-		c.found = slices.Insert(slices.Delete(c.found, i, i+1), 0, leading)
+	if i := slices.IndexFunc(c.found, func(f finding) bool { return f.order == leader }); i > 0 {
+		f := c.found[i]
+		c.found = slices.Insert(slices.Delete(c.found, i, i+1), 0, f)
 	}
 	list := make(problem.List, len(c.found))
 	for i, f := range c.found {
@@ -114,6 +118,11 @@ func (c *compiler) sorted() problem.List {
 		list[i] = f.problem
 	}
 	return list
+}
+
+// firstFound is the index of the problem that was reported first.
+func firstFound(found []finding) int {
+	return slices.IndexFunc(found, func(f finding) bool { return !f.problem.Warning })
 }
 
 func (f finding) chain() []string {

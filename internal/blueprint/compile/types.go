@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"slices"
 	"strings"
 
 	"windlass/internal/blueprint/elements"
@@ -107,7 +108,8 @@ func (c *compiler) parent(e entry, what string, exists func(name string) bool, c
 	}
 	p := problem.Coded(problem.Logic, 103, "Missing definition for %s '%s' which is declared as derived by %s '%s'",
 		what, name, what, e.name)
-	c.report(hint(p, name, candidates), e.node.Get("derived_from"), e.path.Down("derived_from"))
+	others := slices.DeleteFunc(candidates, func(other string) bool { return other == e.name })
+	c.report(hint(p, name, others), e.node.Get("derived_from"), e.path.Down("derived_from"))
 	return "", false
 }
 

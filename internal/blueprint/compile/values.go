@@ -27,7 +27,7 @@ func (c *compiler) checkValues(p, lean *plan.Plan) problem.List {
 			}
 		}
 	}
-	list := c.sorted()
+	list := c.sorted(firstFound)
 	if !c.opts.Functions {
 		return list
 	}
@@ -41,7 +41,7 @@ func (c *compiler) checkValues(p, lean *plan.Plan) problem.List {
 		c.hintFunction(found)
 		c.report(found, c.source(path), &elements.Path{Name: path})
 	}
-	return append(list, c.sorted()...)
+	return append(list, c.sorted(firstFound)...)
 }
 
 // lean is the plan with just those operations that have inputs: only there can
