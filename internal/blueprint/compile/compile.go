@@ -35,7 +35,7 @@ type Options struct {
 func Plan(ctx context.Context, doc *yaml.Node, version plan.Version, opts Options) (*plan.Plan, problem.List) {
 	c := &compiler{
 		ctx: ctx, opts: opts, doc: doc, bad: map[*yaml.Node]bool{},
-		reported: map[seen]bool{}, wrong: map[spot]bool{}, mappings: map[string]mapping{}, shared: map[*readyOperation]map[string]plan.Interface{}, sections: map[string]*yaml.Node{},
+		reported: map[seen]bool{}, wrong: map[spot]bool{}, mappings: map[string]mapping{}, expanded: map[string]int{}, shared: map[*readyOperation]map[string]plan.Interface{}, sections: map[string]*yaml.Node{},
 	}
 	if len(version.Definitions) > 1 {
 		c.version = elements.Version{Major: version.Definitions[0], Minor: version.Definitions[1]}
@@ -77,6 +77,7 @@ type compiler struct {
 	user     *elements.Path // template that is being put together: what is wrong in its type is noticed there
 
 	dataTypes         map[string]plan.DataType
+	expanded          map[string]int // properties of each data type, with those in them
 	plugins           pluginTable
 	namespaces        map[string]string
 	nodeTypes         map[string]*nodeType

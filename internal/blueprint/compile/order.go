@@ -101,12 +101,12 @@ func (o ordering) elementRank(f finding, path []string) []int {
 	if path[0] == "node_templates" {
 		rank = append(rank, o.templatePhase(path))
 	}
-	rank = append(rank, o.entryOrder(path[0], path[1]))
-	n, e := o.sections[path[0]].Get(path[1]), o.table.Key(path[0])
-	if e != nil {
-		e = e.Of
+	n, e, below := o.sections[path[0]], o.table.Key(path[0]), path[1:]
+	if e != nil && e.Of != nil {
+		rank = append(rank, o.entryOrder(path[0], path[1]))
+		n, e, below = n.Get(path[1]), e.Of, path[2:]
 	}
-	for _, name := range path[2:] {
+	for _, name := range below {
 		var position int
 		position, n, e = step(n, e, name)
 		rank = append(rank, position)

@@ -151,12 +151,35 @@ func (c *compiler) readDataType(e entry, circular bool) {
 	if parent, ok := c.parent(e, "data type", c.exists("data_types"), c.names("data_types")); ok && !circular {
 		inherited = c.dataTypes[parent].Properties
 	}
+	if size := c.expandedSize(e, inherited); size > maxExpanded && !circular {
+		c.report(problem.New(problem.Runtime, "data type %s expands to more than %d properties", e.name, maxExpanded), e.key, e.path)
+		circular = true
+	}
 	if circular {
 		t.Properties = map[string]plan.Schema{}
 	} else {
 		t.Properties = c.inherit(e, "properties", inherited)
 	}
 	c.dataTypes[e.name] = t
+}
+
+// maxExpanded bounds the properties of a data type, with those of the types of
+// its properties: each can double those of the one before.
+const maxExpanded = 10_000
+
+// expandedSize counts the properties of a data type and of all data types in
+// it. The types that it builds on were read before.
+func (c *compiler) expandedSize(e entry, inherited map[string]plan.Schema) int {
+	size := 1
+	add := func(typeName string) { size = min(size+max(c.expanded[typeName], 1), maxExpanded+1) }
+	for _, s := range inherited {
+		add(s.TypeName())
+	}
+	for p := range c.within(c.get(e.node, "properties"), nil) {
+		add(c.text(p.node, "type"))
+	}
+	c.expanded[e.name] = size
+	return size
 }
 
 // inherit reads the properties of a type and lays them over its parent's.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"windlass/internal/blueprint/builtin"
@@ -32,6 +33,11 @@ type Options struct {
 	Texts map[string]Text
 	// CheckVersions refuses imports of a newer version than the main document.
 	CheckVersions bool
+
+	// Blueprints that are being merged around this one, and how many documents
+	// may still come: they hold for everything that is merged together.
+	around []string
+	left   *int
 }
 
 // Text is a document that is given instead of being fetched.
@@ -86,6 +92,10 @@ type collector struct {
 // merges it. All problems of imports are in the list, not only the first; the
 // result counts only if none of them is an error.
 func Merge(ctx context.Context, m Main, opts Options) (Result, problem.List) {
+	if opts.left == nil {
+		left := maxDocuments
+		opts.left = &left
+	}
 	c := &collector{
 		ctx: ctx, opts: opts, main: m, resolver: opts.resolver(),
 		short: strings.TrimPrefix(m.Version.Raw, "cloudify_dsl_"),
@@ -162,7 +172,7 @@ func (c *collector) visit(d *imported) {
 		if next == nil {
 			continue
 		}
-		if len(c.order) >= maxDocuments {
+		if *c.opts.left--; *c.opts.left < 0 {
 			c.report(problem.Coded(problem.Logic, 13, "Import failed: more than %d documents are imported", maxDocuments), item, at)
 			return
 		}
@@ -446,6 +456,11 @@ func (c *collector) read(next *imported, doc *Document, parent *imported) *impor
 		return nil
 	}
 	next.root = restoreMarks(root)
+	if strings.HasPrefix(next.url, "blueprint:") && !next.root.Get("imports").IsNull() {
+		if next.root = c.mergedBefore(next); next.root == nil {
+			return nil
+		}
+	}
 	if doc.Plugin != nil {
 		next.root = withRecord(next.root, doc.Plugin)
 	}
@@ -458,6 +473,28 @@ func (c *collector) read(next *imported, doc *Document, parent *imported) *impor
 		next.namespace = ""
 	}
 	return next
+}
+
+// mergedBefore merges an imported blueprint with its own imports, as it was when
+// it was uploaded: what is decided in that does not depend on who imports it.
+func (c *collector) mergedBefore(next *imported) *yaml.Node {
+	opts := c.opts
+	opts.CheckVersions = false
+	if slices.Contains(opts.around, next.url) {
+		c.report(problem.Coded(problem.Logic, 13, "Import failed: %s imports itself", next.url).
+			With("failed_import", next.url), next.line, next.path)
+		return nil
+	}
+	opts.around = append(slices.Clone(opts.around), next.url)
+	written, _ := next.root.Get("tosca_definitions_version").Text()
+	result, problems := Merge(c.ctx, Main{
+		Root: next.root, Location: next.location, Version: plan.Version{Raw: written},
+	}, opts)
+	c.problems = append(c.problems, problems...)
+	if problems.Err() != nil {
+		return nil
+	}
+	return result.Root
 }
 
 // shown is how a document is called in places: relative to the main document
