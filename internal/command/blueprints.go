@@ -77,7 +77,7 @@ func (a *app) parse(ctx context.Context, s source) (*plan.Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the blueprint: %w", err)
 	}
-	p, warnings, err := blueprint.Parse(ctx, blueprint.Source{Path: s.path(), Text: text}, blueprint.Defaults())
+	p, warnings, err := blueprint.Parse(ctx, blueprint.Source{Path: s.path(), Text: text}, blueprint.Options{})
 	if err != nil {
 		return nil, err
 	}
