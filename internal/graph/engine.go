@@ -28,8 +28,15 @@ type Ended struct {
 type Tick struct{}
 
 // Cancel asks the engine to stop. Nothing new starts; it ends when what runs
-// has ended, or, if Now, at once.
-type Cancel struct{ Now bool }
+// has ended, or, if Now, at once. With Kill what runs is being stopped from
+// outside, and its failures tell nothing about it.
+type Cancel struct{ Now, Kill bool }
+
+// Denied: there will be no slot for the task; it fails without being performed.
+type Denied struct {
+	ID      string
+	Failure *Failure
+}
 
 func (Begin) event()   {}
 func (Granted) event() {}
@@ -37,6 +44,7 @@ func (Began) event()   {}
 func (Ended) event()   {}
 func (Tick) event()    {}
 func (Cancel) event()  {}
+func (Denied) event()  {}
 
 // Command is what is to be done; commands are carried out in order, each one
 // after all records before it are durable.
@@ -59,7 +67,7 @@ type Perform struct{ Task *Task }
 // WakeAt asks for a Tick at the time.
 type WakeAt struct{ At time.Time }
 
-// Finish ends the run; the result is nil, Cancelled or *FailedError.
+// Finish ends the run; the result is nil, Cancelled, *FailedError or *StuckError.
 type Finish struct{ Err error }
 
 func (Record) command()  {}
@@ -108,6 +116,8 @@ type Engine struct {
 	failures   []*Task
 	deadline   time.Time
 	cancel     bool
+	killed     bool
+	now        time.Time
 	finished   bool
 }
 
@@ -119,7 +129,7 @@ func NewEngine(g *Graph, handlers map[string]HandlerFunc, waitAfterFail time.Dur
 // Step applies an event and returns what is to be done. Events of unknown or
 // ended tasks change nothing.
 func (e *Engine) Step(now time.Time, ev Event) []Command {
-	e.out = nil
+	e.out, e.now = nil, now
 	if e.finished {
 		return nil
 	}
@@ -136,17 +146,42 @@ func (e *Engine) Step(now time.Time, ev Event) []Command {
 	case Ended:
 		if n := e.performing[ev.ID]; n != nil {
 			delete(e.performing, ev.ID)
-			e.end(now, n, ev.Result, ev.Failure)
+			if !e.killed || ev.Failure == nil {
+				e.end(now, n, ev.Result, ev.Failure)
+			}
+		}
+	case Denied:
+		if n := e.asked[ev.ID]; n != nil {
+			delete(e.asked, ev.ID)
+			n.queued = false
+			e.end(now, n, nil, ev.Failure)
 		}
 	case Cancel:
 		e.cancel = true
+		e.killed = e.killed || ev.Kill
 		if ev.Now {
 			e.finish(e.result())
 			return e.out
 		}
 	}
 	e.advance(now)
+	e.alarm()
 	return e.out
+}
+
+// alarm asks to be woken for the next thing that time decides. There is one
+// alarm: the last command counts.
+func (e *Engine) alarm() {
+	var next time.Time
+	if len(e.delayed) > 0 && !e.cancel {
+		next = e.delayed[0].task.ExecuteAfter
+	}
+	if len(e.failures) > 0 && (next.IsZero() || e.deadline.Before(next)) {
+		next = e.deadline
+	}
+	if !next.IsZero() && !e.finished {
+		e.out = append(e.out, WakeAt{next})
+	}
 }
 
 // collect finds the tasks that can start from the beginning.
@@ -177,10 +212,13 @@ func (e *Engine) advance(now time.Time) {
 		e.finish(e.result())
 	case e.graph.count == 0:
 		e.finish(e.result())
-	case len(e.failures) > 0 && len(e.performing) == 0 && len(e.asked) == 0 && len(e.delayed) == 0 && len(e.ready) == 0:
-		e.finish(e.result())
 	case len(e.failures) > 0 && !now.Before(e.deadline):
 		e.finish(e.result())
+	case len(e.performing) > 0 || len(e.asked) > 0 || len(e.delayed) > 0 || len(e.ready) > 0:
+	case len(e.failures) > 0:
+		e.finish(e.result())
+	default:
+		e.finish(&StuckError{Tasks: e.graph.Tasks()})
 	}
 }
 
@@ -216,7 +254,6 @@ func (e *Engine) start(now time.Time, n *node) {
 	case t.ExecuteAfter.After(now):
 		n.queued = true
 		e.delay(n)
-		e.out = append(e.out, WakeAt{t.ExecuteAfter})
 	case t.Kind == Operation:
 		n.queued = true
 		e.asked[t.ID] = n
@@ -246,9 +283,6 @@ func (e *Engine) wakeDelayed(now time.Time) {
 		n.queued = false
 		e.ready = append(e.ready, n)
 	}
-	if len(e.delayed) > 0 {
-		e.out = append(e.out, WakeAt{e.delayed[0].task.ExecuteAfter})
-	}
 }
 
 func (e *Engine) enter(n *node) {
@@ -273,7 +307,8 @@ func (e *Engine) release(d, n *node) {
 
 func (e *Engine) granted(id string) {
 	n := e.asked[id]
-	if n == nil {
+	if n == nil { // it is not needed any more
+		e.out = append(e.out, Release{ID: id})
 		return
 	}
 	delete(e.asked, id)
@@ -298,7 +333,7 @@ func (Release) command() {}
 func (e *Engine) succeed(n *node) {
 	n.task.State = Succeeded
 	e.record(n.task)
-	e.handle(time.Time{}, n)
+	e.handle(e.now, n)
 }
 
 // end notes a performed task's outcome.
@@ -449,8 +484,11 @@ func (e *Engine) replaced(n *node, by *Task) {
 // subgraph's, else the graph's. Whatever depends on it never runs.
 func (e *Engine) fail(now time.Time, n *node) {
 	container := e.graph.nodes[n.task.Container]
-	e.block(n)
+	if container == nil {
+		e.block(n)
+	}
 	if container != nil && !container.task.State.Ended() {
+		e.giveUp(container, container)
 		container.task.State, container.task.Failure = Failed, n.task.Failure
 		if container.task.Failure != nil && container.task.Payload == nil {
 			container.task.Payload = FailedMember{n.task}
@@ -464,7 +502,6 @@ func (e *Engine) fail(now time.Time, n *node) {
 	}
 	if len(e.failures) == 0 {
 		e.deadline = now.Add(e.graceAfter)
-		e.out = append(e.out, WakeAt{e.deadline})
 	}
 	culprit := n.task
 	if m, ok := culprit.Payload.(FailedMember); ok {
@@ -490,4 +527,31 @@ func (e *Engine) block(n *node) {
 			e.block(d)
 		}
 	}
+}
+
+// giveUp takes the members of s, which has failed, out of the graph. What waits
+// for one of them from outside waits for the fate of s instead. Members under
+// way go on, but nothing follows from their outcome.
+func (e *Engine) giveUp(s, in *node) {
+	for _, m := range sortedNodes(in.members) {
+		e.giveUp(s, m)
+		for _, d := range sortedNodes(m.dependants) {
+			if !e.inside(d, s) {
+				link(d, s)
+			}
+		}
+		delete(e.asked, m.task.ID)
+		e.delayed = slices.DeleteFunc(e.delayed, func(d *node) bool { return d == m })
+		e.graph.remove(m)
+	}
+}
+
+// inside tells whether n is s or somewhere in it.
+func (e *Engine) inside(n, s *node) bool {
+	for ; n != nil; n = e.graph.nodes[n.task.Container] {
+		if n == s {
+			return true
+		}
+	}
+	return false
 }

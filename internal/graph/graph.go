@@ -15,6 +15,7 @@ type Graph struct {
 	nodes map[string]*node
 	order []*node // by creation; removed ones are nil
 	count int
+	next  int // position of the next task
 }
 
 type node struct {
@@ -40,7 +41,8 @@ func (g *Graph) Add(t *Task) *Task {
 	if t.State == "" {
 		t.State = Pending
 	}
-	t.Position = len(g.order)
+	t.Position = g.next
+	g.next++
 	n := &node{
 		task: t, waits: map[*node]struct{}{}, dependants: map[*node]struct{}{}, index: len(g.order),
 	}

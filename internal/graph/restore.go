@@ -29,6 +29,7 @@ func Restore(ids IDs, stored []Stored) (*Graph, error) {
 	g := New(ids)
 	for _, s := range stored {
 		past.place(g, s.Task)
+		g.next = max(g.next, s.Task.Position+1)
 	}
 	for _, s := range stored {
 		source := g.Get(s.Task.ID)
@@ -36,7 +37,7 @@ func Restore(ids IDs, stored []Stored) (*Graph, error) {
 			continue
 		}
 		for _, id := range s.Dependencies {
-			target := g.Get(past.newest(id))
+			target := g.Get(past.standsFor(id))
 			if target == nil || past.isInside(source, target) {
 				continue // it has ended, or releases its members itself
 			}
@@ -58,6 +59,20 @@ type history struct {
 func (h history) newest(id string) string {
 	for h.retriedBy[id] != "" {
 		id = h.retriedBy[id]
+	}
+	return id
+}
+
+// standsFor is the task to wait for in the place of id: the newest retry of it,
+// or of the subgraph around it that was given up.
+func (h history) standsFor(id string) string {
+	for t := h.byID[id]; t != nil; t = h.byID[t.Container] {
+		if newest := h.newest(t.ID); newest != t.ID {
+			return h.standsFor(newest)
+		}
+		if t.State == Succeeded {
+			break
+		}
 	}
 	return id
 }
@@ -118,15 +133,16 @@ func (h history) hasFailed(t *Task) bool {
 
 // place puts a task that isn't over into g, as one that has yet to start.
 func (h history) place(g *Graph, t *Task) {
-	if h.over(t) {
+	if h.over(t) || g.Get(t.ID) != nil {
 		return
 	}
 	again := *t
 	again.Resume = t.Kind == Operation && t.State != Pending
 	again.State = Pending
 	var container *Task
-	if t.Container != "" {
-		container = g.Get(t.Container)
+	if c := h.byID[t.Container]; c != nil {
+		h.place(g, c) // whatever the positions say
+		container = g.Get(c.ID)
 	}
 	position := t.Position
 	g.AddTo(container, &again)

@@ -137,7 +137,7 @@ func (r *runner) run(parent context.Context) (err error) {
 			switch c {
 			case Kill:
 				kill()
-				r.step(Cancel{})
+				r.step(Cancel{Kill: true})
 			case Force:
 				forced = true
 				r.step(Cancel{Now: true})
@@ -214,8 +214,19 @@ func (r *runner) askForSlots(ctx context.Context) {
 			return
 		case t := <-r.asks:
 			release, err := r.opts.Limiter.Acquire(ctx, t)
-			if err != nil {
+			if ctx.Err() != nil {
+				if err == nil {
+					release()
+				}
 				return
+			}
+			if err != nil {
+				failure := asFailure(fmt.Errorf("wait for a free slot: %w", err))
+				select {
+				case r.events <- Denied{t.ID, failure}:
+				case <-ctx.Done():
+				}
+				continue
 			}
 			r.mu.Lock()
 			r.slots[t.ID] = release

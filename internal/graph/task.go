@@ -123,6 +123,17 @@ type Cancelled struct{}
 
 func (Cancelled) Error() string { return "the execution was cancelled" }
 
+// StuckError is returned by Run when tasks wait for each other.
+type StuckError struct{ Tasks []*Task }
+
+func (e *StuckError) Error() string {
+	names := make([]string, 0, len(e.Tasks))
+	for _, t := range e.Tasks[:min(len(e.Tasks), 5)] {
+		names = append(names, t.Describe())
+	}
+	return fmt.Sprintf("%d tasks wait for each other and can never start, among them %s", len(e.Tasks), strings.Join(names, ", "))
+}
+
 // FailedError is returned by Run when tasks failed for good.
 type FailedError struct{ Tasks []*Task }
 

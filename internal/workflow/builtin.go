@@ -259,7 +259,7 @@ func (p *processor) inOrder(others []*Instance) func(graph.IDs) (*graph.Graph, e
 }
 
 func rollback(ctx context.Context, h Host, parameters map[string]any) error {
-	d, selected, _, err := choose(ctx, h, parameters)
+	d, selected, others, err := choose(ctx, h, parameters)
 	if err != nil {
 		return err
 	}
@@ -267,10 +267,12 @@ func rollback(ctx context.Context, h Host, parameters map[string]any) error {
 	for _, i := range selected {
 		if i.in("creating", "configuring", "starting") {
 			stuck = append(stuck, i)
+		} else {
+			others = append(others, i)
 		}
 	}
 	p := &processor{
-		builder: builder{d: d, ignore: true}, selected: stuck, name: func(i *Instance) string { return i.ID },
+		builder: builder{d: d, ignore: true}, selected: stuck, intact: others, name: func(i *Instance) string { return i.ID },
 		build: (*sequencer).rollback,
 	}
 	if err := h.Execute(ctx, "rollback", Handlers(d, true), p.graph); err != nil || !flag(parameters, "full_rollback") {
@@ -279,16 +281,19 @@ func rollback(ctx context.Context, h Host, parameters map[string]any) error {
 	if d, err = h.Deployment(ctx); err != nil {
 		return err
 	}
-	return takeDown(ctx, h, d, d.Instances, nil, "uninstall-a", false)
+	return takeDown(ctx, h, d, d.Instances, nil, "uninstall-auninstall", false)
 }
 
+// rollback builds the sequence that takes an instance back from a state that it
+// was left in on its way up.
 func (s *sequencer) rollback() {
 	if s.i.State == "starting" {
-		s.out.add(s.st("stopping"), s.ev("Stopping node instance"))
-		s.framed(lifecycle+"prestop", "Prestopping node instance", "Node instance prestopped", "")
-		s.out.add(s.op(lifecycle + "stop"))
+		s.stop()
 		s.out.add(s.st("configured"))
+		s.out.add(s.ev("Rollback Delete: nothing to do, instance state is " + s.i.State))
 	} else {
+		s.out.add(s.ev("Validating node instance after deletion: nothing to do"))
+		s.out.add(s.ev("Rollback Stop: nothing to do, instance state is " + s.i.State))
 		s.remove()
 		s.out.add(s.st("uninitialized"))
 	}

@@ -107,15 +107,22 @@ func (s *sequencer) install() {
 			"Validating node instance before creation: nothing to do")
 		s.framed(lifecycle+"precreate", "Precreating node instance", "Node instance precreated",
 			"Precreating node instance: nothing to do")
+	} else {
+		s.out.add(s.ev("Validating node instance before creation: nothing to do"))
+		s.out.add(s.ev("Precreating node instance: nothing to do"))
 	}
 	if !i.in("started", "starting", "created", "configuring", "configured") {
 		s.stated(lifecycle+"create", "creating", "Creating node instance", "created", "Node instance created",
 			"Creating node instance: nothing to do")
+	} else {
+		s.out.add(s.ev("Creating node instance: nothing to do"))
 	}
 	if !i.in("started", "starting", "configured") {
 		s.relationships("preconfigure", "Pre-configuring relationships", "Relationships pre-configured", false)
 		s.stated(lifecycle+"configure", "configuring", "Configuring node instance", "configured", "Node instance configured",
 			"Configuring node instance: nothing to do")
+	} else {
+		s.out.add(s.ev("Configuring node instance: nothing to do"))
 	}
 	if !i.in("started") {
 		s.relationships("postconfigure", "Post-configuring relationships", "Relationships post-configured", false)
@@ -128,7 +135,8 @@ func (s *sequencer) install() {
 		s.out.add(s.op(monitoring + "start"))
 		s.relationships("establish", "Establishing relationships", "Relationships established", false)
 	}
-	if !s.real() {
+	// A host always has something to do, as far as the original is concerned.
+	if !s.real() && (!i.Node.IsHost() || i.in("started")) {
 		s.out = before
 		s.out.add(s.st("started"), s.ev("Node instance started (nothing to do)"))
 		return
@@ -142,22 +150,10 @@ func (s *sequencer) install() {
 func (s *sequencer) uninstall() {
 	i := s.i
 	if i.in("stopped", "deleting", "deleted", "uninitialized", "configured") {
+		s.out.add(s.ev("Validating node instance after deletion: nothing to do"))
 		s.out.add(s.ev("Stop: instance already " + i.State))
 	} else {
-		s.out.add(s.st("stopping"), s.ev("Stopping node instance"))
-		s.framed(validation+"delete", "Validating node instance before deletion", "Node instance validated before deletion",
-			"Validating node instance after deletion: nothing to do")
-		s.out.add(s.op(monitoring + "stop"))
-		s.framed(lifecycle+"prestop", "Prestopping node instance", "Node instance prestopped", "")
-		if i.Node.IsHost() {
-			s.hostStopping()
-		}
-		if t := s.op(lifecycle + "stop"); t != nil {
-			s.out.add(t)
-			s.out.add(s.ev("Stopped node instance"))
-		} else {
-			s.out.add(s.ev("Stopped node instance: nothing to do"))
-		}
+		s.stop()
 	}
 	if !i.in("stopped", "deleting", "deleted") {
 		s.out.add(s.st("stopped"))
@@ -165,6 +161,24 @@ func (s *sequencer) uninstall() {
 	s.remove()
 	if !i.in("deleted") {
 		s.out.add(s.st("deleted"), s.ev("Deleted node instance"))
+	}
+}
+
+// stop builds all that takes down an instance that runs, or may.
+func (s *sequencer) stop() {
+	s.out.add(s.st("stopping"), s.ev("Stopping node instance"))
+	s.framed(validation+"delete", "Validating node instance before deletion", "Node instance validated before deletion",
+		"Validating node instance after deletion: nothing to do")
+	s.out.add(s.op(monitoring + "stop"))
+	s.framed(lifecycle+"prestop", "Prestopping node instance", "Node instance prestopped", "")
+	if s.i.Node.IsHost() {
+		s.hostStopping()
+	}
+	if t := s.op(lifecycle + "stop"); t != nil {
+		s.out.add(t)
+		s.out.add(s.ev("Stopped node instance"))
+	} else {
+		s.out.add(s.ev("Stopped node instance: nothing to do"))
 	}
 }
 
@@ -181,7 +195,7 @@ func (s *sequencer) remove() {
 // relationships adds a subgraph with the source and target operations of the
 // instance's relationships, target node by target node.
 func (s *sequencer) relationships(name, before, after string, reverse bool) {
-	rels := slices.Clone(s.i.Relationships)
+	rels := s.i.perTarget()
 	if reverse {
 		slices.Reverse(rels)
 	}
@@ -199,13 +213,28 @@ func (s *sequencer) relationships(name, before, after string, reverse bool) {
 	}
 	s.out.add(s.ev(before))
 	sub := s.g.AddSubgraph(s.sub, relLife+name+"_subgraph", 0)
-	sub.SendEvents = false
 	seq := s.g.NewSequence(sub)
 	for _, group := range groups {
 		seq.Add(group...)
 	}
 	s.out.add(sub)
 	s.out.add(s.ev(after))
+}
+
+// perTarget lists the instance's relationships, one to each target: of several
+// the last one, in the place of the first.
+func (i *Instance) perTarget() []plan.InstanceRelationship {
+	var list []plan.InstanceRelationship
+	at := map[string]int{}
+	for _, r := range i.Relationships {
+		if k, again := at[r.TargetID]; again {
+			list[k] = r
+			continue
+		}
+		at[r.TargetID] = len(list)
+		list = append(list, r)
+	}
+	return list
 }
 
 func (s *sequencer) both(r plan.InstanceRelationship, name string) []*graph.Task {
@@ -311,8 +340,12 @@ func (p *processor) graph(ids graph.IDs) (*graph.Graph, error) {
 			return nil, err
 		}
 	}
+	acted := make(map[string]bool, len(p.selected))
+	for _, i := range p.selected {
+		acted[i.ID] = true
+	}
 	for _, i := range p.intact {
-		if err := p.reconnect(g, subs, i); err != nil {
+		if err := p.reconnect(g, subs, following, acted, i); err != nil {
 			return nil, err
 		}
 	}
@@ -344,7 +377,7 @@ func fill(b *builder, g *graph.Graph, sub *graph.Task, i *Instance, build func(*
 // order makes an instance's subgraph wait for those of its targets when
 // installing, and the targets' for it when uninstalling.
 func (p *processor) order(g *graph.Graph, subs map[string]*graph.Task, following map[string]map[string][]*graph.Task, i *Instance) error {
-	for _, r := range i.Relationships {
+	for _, r := range i.perTarget() {
 		target := subs[r.TargetID]
 		if target == nil {
 			continue
@@ -375,29 +408,25 @@ func (p *processor) order(g *graph.Graph, subs map[string]*graph.Task, following
 }
 
 // reconnect runs establish, or unlink, of an instance that stays as it is
-// towards those that are acted on.
-func (p *processor) reconnect(g *graph.Graph, subs map[string]*graph.Task, i *Instance) error {
-	acted := func(id string) bool {
-		return slices.ContainsFunc(p.selected, func(s *Instance) bool { return s.ID == id })
+// towards those that are acted on. It also passes order on between those that
+// are acted on, through any number of instances that stay.
+func (p *processor) reconnect(
+	g *graph.Graph, subs map[string]*graph.Task, following map[string]map[string][]*graph.Task, acted map[string]bool, i *Instance,
+) error {
+	if err := p.order(g, subs, following, i); err != nil {
+		return err
 	}
-	name := "unlink"
-	if p.up {
-		name = "establish"
-	}
+	rels, name := i.perTarget(), "establish"
 	b := p.builder
-	b.ignore = !p.up
+	if !p.up {
+		slices.Reverse(rels)
+		name, b.ignore = "unlink", true
+	}
 	s := &sequencer{builder: &b, g: g, sub: subs[i.ID], i: i}
 	seq := g.NewSequence(subs[i.ID])
-	for _, r := range i.Relationships {
-		if !acted(r.TargetID) {
+	for _, r := range rels {
+		if !acted[r.TargetID] {
 			continue
-		}
-		if p.up {
-			if err := g.Depend(subs[i.ID], subs[r.TargetID]); err != nil {
-				return err
-			}
-		} else if err := g.Depend(subs[r.TargetID], subs[i.ID]); err != nil {
-			return err
 		}
 		for _, t := range s.both(r, relLife+name) {
 			seq.Add(t)

@@ -177,7 +177,7 @@ func EventText(t *graph.Task) (eventType, text string) {
 	default:
 		return "", ""
 	}
-	if t.Failure != nil && (t.State == graph.Failed || t.State == graph.Rescheduled) {
+	if t.Failure != nil && t.Kind != graph.Subgraph && (t.State == graph.Failed || t.State == graph.Rescheduled) {
 		text += " -> " + t.Failure.Message
 	}
 	if t.Kind == graph.DryRun {
