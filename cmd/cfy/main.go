@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"windlass/internal/command"
+	"windlass/internal/cli"
 	"windlass/internal/ctxcli"
 )
 
@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if len(args) > 1 && args[1] == "ctx" {
 		return ctxcli.Main(ctx, args[2:], os.Environ(), stdout, stderr)
 	}
-	return command.Run(ctx, command.Environment{
+	return cli.Run(ctx, cli.Environment{
 		Args: args[1:], Stdin: stdin, Stdout: stdout, Stderr: stderr, Getenv: os.Getenv, Version: version,
 	})
 }

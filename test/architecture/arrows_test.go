@@ -44,12 +44,12 @@ var arrows = map[string][]string{
 		"internal/value", "internal/blueprint", "internal/store", "internal/access", "internal/execution",
 		"internal/catalog", "internal/rest", "internal/operation", "internal/workflow",
 	},
-	"internal/command": {
+	"internal/cli": {
 		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation",
 		"internal/manager", "internal/ctxcli",
 	},
 	"python":  {},
-	"cmd/cfy": {"internal/command", "internal/ctxcli", "internal/manager"},
+	"cmd/cfy": {"internal/cli", "internal/ctxcli", "internal/manager"},
 }
 
 // pure rooms take no clock, no disk and no network.

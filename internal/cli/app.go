@@ -1,6 +1,6 @@
-// Package command is the cfy command line. Every command speaks REST to a
+// Package cli is the cfy command line. Every command speaks REST to a
 // manager; without one, to a manager in this process on ./.cloudify.
-package command
+package cli
 
 import (
 	"context"

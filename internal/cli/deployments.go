@@ -1,4 +1,4 @@
-package command
+package cli
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -357,6 +356,3 @@ func (a *app) versionCommand() *cobra.Command {
 		return nil
 	})
 }
-
-// removeAll is for the local profile's folder once nothing is left in it.
-func removeAll(dir string) error { return os.RemoveAll(dir) }
