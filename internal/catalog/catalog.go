@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"windlass/internal/blueprint"
+	"windlass/internal/blueprint/functions"
 	"windlass/internal/execution"
 	"windlass/internal/store"
 	"windlass/internal/topology"
@@ -69,6 +70,9 @@ type Environment struct {
 	Now   func() time.Time
 	// IDs makes the random ends of node instances' ids.
 	IDs topology.IDSource
+	// Evaluate works out functions at run time; nil: capabilities that inputs
+	// may name are compared as they are written.
+	Evaluate func(ctx context.Context, tenant, deployment string, payload any, scope functions.Scope) (any, error)
 }
 
 // SystemWorkflows lists what the environment carries out, by workflow name.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"windlass/internal/blueprint/functions"
 	"windlass/internal/blueprint/plan"
 	"windlass/internal/blueprint/problem"
 	"windlass/internal/execution"
@@ -50,6 +51,7 @@ func (e *Environment) prepare(ctx context.Context, p *plan.Plan, d store.Deploym
 		Inputs:      inputs,
 		RuntimeOnly: d.RuntimeOnlyEvaluation,
 		IDs:         e.IDs,
+		Candidates:  execution.InputObjects(ctx, e.Store, d.Tenant, p, e.evaluator(ctx)),
 		HasSecret: func(key string) (bool, error) {
 			_, err := e.Store.GetSecret(ctx, d.Tenant, key)
 			if isNotFound(err) {
@@ -58,6 +60,16 @@ func (e *Environment) prepare(ctx context.Context, p *plan.Plan, d store.Deploym
 			return err == nil, err
 		},
 	})
+}
+
+// evaluator works out the capabilities of other deployments that inputs may name.
+func (e *Environment) evaluator(ctx context.Context) func(store.Deployment, any) (any, error) {
+	if e.Evaluate == nil {
+		return nil
+	}
+	return func(d store.Deployment, payload any) (any, error) {
+		return e.Evaluate(ctx, d.Tenant, d.ID, payload, functions.Scope{})
+	}
 }
 
 // planError words what is wrong with a plan and its inputs on few lines.

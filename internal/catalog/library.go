@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"windlass/internal/blueprint/archive"
+	"windlass/internal/blueprint/builtin"
 	"windlass/internal/operation"
 	"windlass/internal/store"
 )
@@ -266,6 +267,10 @@ func readInside(dir, name string) ([]byte, error) {
 func (l *Library) FindResource(ctx context.Context, tenant, deployment, blueprint, name string) ([]byte, error) {
 	data, err := l.Resource(ctx, tenant, deployment, blueprint, name)
 	if errors.Is(err, ErrNoFile) {
+		// What the built-in types name need not be in anybody's archive.
+		if bundled, err := fs.ReadFile(builtin.Resources(), name); err == nil {
+			return bundled, nil
+		}
 		return nil, fmt.Errorf("%s: %w", name, operation.ErrNoResource)
 	}
 	return data, err

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"windlass/internal/blueprint/plan"
 	"windlass/internal/blueprint/schema"
 	"windlass/internal/store"
 	"windlass/internal/value"
@@ -19,11 +20,25 @@ type objects struct {
 	reader     store.Reader
 	deployment store.Deployment
 	evaluate   func(d store.Deployment, payload any) (any, error)
+	// blueprint stands for a deployment that is being made: names of nodes are
+	// looked up in it.
+	blueprint *plan.Plan
+}
+
+// InputObjects are the things that inputs of object types may name when a
+// deployment is made of the blueprint. Only ctx's check may use them.
+func InputObjects(ctx context.Context, reader store.Reader, tenant string, blueprint *plan.Plan,
+	evaluate func(d store.Deployment, payload any) (any, error),
+) schema.Candidates {
+	return objects{
+		ctx: ctx, reader: reader, deployment: store.Deployment{Owned: store.Owned{Tenant: tenant}},
+		evaluate: evaluate, blueprint: blueprint,
+	}
 }
 
 var _ schema.Candidates = objects{}
 
-func (o objects) HasDeployment() bool { return true }
+func (o objects) HasDeployment() bool { return o.blueprint == nil }
 
 func (o objects) HasBlueprint() bool { return true }
 
@@ -72,6 +87,9 @@ func (o objects) has(typeName, id string, query map[string]any) (bool, error) {
 	case "scaling_group":
 		d, err := o.of(query)
 		_, ok := d.ScalingGroups[id]
+		if o.inBlueprint(query) {
+			_, ok = o.blueprint.ScalingGroups[id]
+		}
 		return ok && fits(id, query["scaling_group_name_specs"]), err
 	}
 	return o.hasNode(typeName, id, query)
@@ -79,6 +97,11 @@ func (o objects) has(typeName, id string, query map[string]any) (bool, error) {
 
 // hasNode looks for node ids, node types and operation names.
 func (o objects) hasNode(typeName, name string, query map[string]any) (bool, error) {
+	if o.inBlueprint(query) {
+		return slices.ContainsFunc(o.blueprint.Nodes, func(n *plan.Node) bool {
+			return isNamed(typeName, name, query, n.ID, n.Type, n.Operations)
+		}), nil
+	}
 	d, err := o.of(query)
 	if err != nil {
 		return false, err
@@ -87,15 +110,25 @@ func (o objects) hasNode(typeName, name string, query map[string]any) (bool, err
 		tenantIs(d.Tenant), {Field: "deployment_id", Values: []string{d.ID}},
 	}})
 	return slices.ContainsFunc(nodes.Items, func(n store.Node) bool {
-		switch typeName {
-		case "node_id":
-			return n.ID == name && fits(name, query["id_specs"])
-		case "node_type":
-			return n.Type == name && fits(name, query["type_specs"])
-		}
-		_, ok := n.Operations[name]
-		return ok && fits(name, query["operation_name_specs"])
+		return isNamed(typeName, name, query, n.ID, n.Type, n.Operations)
 	}), err
+}
+
+// isNamed tells whether a node is, or has, what the name stands for.
+func isNamed(typeName, name string, query map[string]any, id, nodeType string, operations map[string]plan.Operation) bool {
+	switch typeName {
+	case "node_id":
+		return id == name && fits(name, query["id_specs"])
+	case "node_type":
+		return nodeType == name && fits(name, query["type_specs"])
+	}
+	_, ok := operations[name]
+	return ok && fits(name, query["operation_name_specs"])
+}
+
+// inBlueprint tells whether names are looked up in the blueprint.
+func (o objects) inBlueprint(query map[string]any) bool {
+	return o.blueprint != nil && query["deployment_id"] == nil
 }
 
 // of is the deployment that names are looked up in.

@@ -12,7 +12,6 @@ import (
 	"windlass/internal/blueprint"
 	"windlass/internal/blueprint/imports"
 	"windlass/internal/catalog"
-	"windlass/internal/rest"
 	"windlass/internal/store"
 )
 
@@ -49,22 +48,26 @@ func instanceSuffix() string {
 }
 
 // parseOptions reads blueprints of strangers: no file outside their own folder
-// and no server of this machine's network, but blueprints of the same tenant.
-func parseOptions(library *catalog.Library) blueprint.Options {
-	return blueprint.Options{Confine: true, Resolver: catalog.NewResolver(imports.New(imports.Config{}), library)}
+// and no server of this machine's network unless private addresses are allowed, but blueprints of the same tenant.
+func parseOptions(library *catalog.Library, private bool) blueprint.Options {
+	web := imports.New(imports.Config{Web: &imports.Web{AllowPrivate: private}})
+	return blueprint.Options{Confine: true, Resolver: catalog.NewResolver(web, library)}
 }
 
 // fetchTime bounds the fetching of an archive.
 const fetchTime = 5 * time.Minute
 
-// fetchArchive opens an archive by its URL.
-func fetchArchive(ctx context.Context, url string) (io.ReadCloser, error) {
+// fetcher opens archives by their URLs, as guarded as imports are.
+func fetcher(private bool) func(ctx context.Context, url string) (io.ReadCloser, error) {
+	return func(ctx context.Context, url string) (io.ReadCloser, error) { return fetchArchive(ctx, url, private) }
+}
+
+func fetchArchive(ctx context.Context, url string, private bool) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("fetch the archive: %w", err)
 	}
-	c := &http.Client{Timeout: fetchTime}
-	res, err := c.Do(req)
+	res, err := (&imports.Web{AllowPrivate: private, Timeout: fetchTime}).Client().Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("fetch the archive: %w", err)
 	}
@@ -73,18 +76,4 @@ func fetchArchive(ctx context.Context, url string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("fetch %s: the server answered %s", url, res.Status)
 	}
 	return res.Body, nil
-}
-
-type restCatalog struct{ *catalog.Service }
-
-func (c restCatalog) UploadBlueprint(ctx context.Context, u rest.Upload) (store.Blueprint, error) {
-	return c.Service.UploadBlueprint(ctx, catalog.Upload(u))
-}
-
-func (c restCatalog) CreateDeployment(ctx context.Context, d rest.Creation) (store.Deployment, error) {
-	return c.Service.CreateDeployment(ctx, catalog.Creation(d))
-}
-
-func (c restCatalog) DeleteDeployment(ctx context.Context, d rest.Deletion) (store.Execution, error) {
-	return c.Service.DeleteDeployment(ctx, catalog.Deletion(d))
 }

@@ -36,8 +36,11 @@ type Config struct {
 	// AdminPassword is given to the admin user if this is the first start; ""
 	// generates one.
 	AdminPassword string
-	Version       string
-	Logger        *slog.Logger // nil: none
+	// AllowPrivate lets blueprints and archives be fetched from loopback, private
+	// and link-local addresses too.
+	AllowPrivate bool
+	Version      string
+	Logger       *slog.Logger // nil: none
 }
 
 // Manager is an open manager. Run makes it work.
@@ -127,7 +130,7 @@ func (m *Manager) assemble(users *access.Service) error {
 		return err
 	}
 	environment := &catalog.Environment{
-		Store: m.store, Library: library, Parse: parseOptions(library), Fetch: fetchArchive,
+		Store: m.store, Library: library, Parse: parseOptions(library, m.config.AllowPrivate), Fetch: fetcher(m.config.AllowPrivate),
 		Now: time.Now, IDs: instanceSuffix,
 	}
 	m.executions, err = execution.New(execution.Config{
@@ -143,11 +146,12 @@ func (m *Manager) assemble(users *access.Service) error {
 	if err != nil {
 		return err
 	}
+	environment.Evaluate = m.executions.Evaluate
 	m.handler, err = rest.New(rest.Config{
 		Store: m.store, Access: users, Executions: m.executions,
-		Catalog: restCatalog{catalog.New(catalog.Config{
+		Catalog: catalog.New(catalog.Config{
 			Store: m.store, Library: library, Executions: m.executions, Evaluator: m.executions, Now: time.Now,
-		})},
+		}),
 		Files: library, Version: m.config.Version, Host: name, Address: m.config.Listen,
 		Why: m.executions.Why, Stopping: m.stopping, Logger: m.log,
 	})

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"windlass/internal/access"
+	"windlass/internal/catalog"
 	"windlass/internal/store"
 )
 
@@ -217,7 +218,7 @@ func (s *server) putDeployment(w http.ResponseWriter, r *request) error {
 			return notYet("Restoring a deployment (" + name + ")")
 		}
 	}
-	c := Creation{
+	c := catalog.Creation{
 		Tenant: r.tenant, ID: id, BlueprintID: r.str("blueprint_id"), Inputs: r.dict("inputs"), DisplayName: r.str("display_name"),
 		SiteName: r.str("site_name"), RuntimeOnlyEvaluation: r.flag("runtime_only_evaluation"), Caller: r.actsFor(),
 	}
@@ -297,7 +298,7 @@ func (s *server) deleteDeployment(w http.ResponseWriter, r *request) error {
 	if err := r.caller.CheckChange(r.tenant, d.Owned, d.ID); err != nil {
 		return err
 	}
-	_, err = s.Catalog.DeleteDeployment(r.Context(), Deletion{
+	_, err = s.Catalog.DeleteDeployment(r.Context(), catalog.Deletion{
 		Tenant: r.tenant, ID: d.ID, Force: flags["force"], DeleteLogs: flags["delete_logs"], Recursive: flags["recursive"],
 		CreatedBy: r.caller.Username, Caller: r.actsFor(),
 	})

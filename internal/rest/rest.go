@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"windlass/internal/access"
+	"windlass/internal/catalog"
 	"windlass/internal/execution"
 	"windlass/internal/store"
 )
@@ -25,55 +26,16 @@ type Executions interface {
 	UpdateStatus(ctx context.Context, u execution.StatusUpdate) (store.Execution, error)
 }
 
-// Upload asks for a blueprint to be taken in.
-type Upload struct {
-	Tenant       string
-	ID           string
-	CreatedBy    string
-	Visibility   store.Visibility
-	Archive      io.Reader // nil when URL is given
-	URL          string
-	MainFile     string // "" for blueprint.yaml
-	Labels       []store.Label
-	ValidateOnly bool // parse it, keep nothing
-}
-
-// Creation asks for a deployment.
-type Creation struct {
-	Tenant                string
-	ID                    string
-	BlueprintID           string
-	Inputs                map[string]any
-	CreatedBy             string
-	Visibility            store.Visibility
-	DisplayName           string // "" for the id
-	SiteName              string
-	Labels                []store.Label
-	RuntimeOnlyEvaluation bool
-	Caller                string // execution whose token made the request; "" if none
-}
-
-// Deletion asks for a deployment to be removed.
-type Deletion struct {
-	Tenant     string
-	ID         string
-	Force      bool // also with live instances and dependents
-	DeleteLogs bool
-	Recursive  bool
-	CreatedBy  string
-	Caller     string
-}
-
 // Catalog is what the API needs of the catalog room.
 type Catalog interface {
-	UploadBlueprint(ctx context.Context, u Upload) (store.Blueprint, error)
+	UploadBlueprint(ctx context.Context, u catalog.Upload) (store.Blueprint, error)
 	WaitForUpload(ctx context.Context, b store.Blueprint) (store.Blueprint, error)
 	DeleteBlueprint(ctx context.Context, tenant, id string, force bool) error
 	// BlueprintArchive opens the archive as uploaded and names it; the caller closes it.
 	BlueprintArchive(ctx context.Context, tenant, id string) (io.ReadCloser, string, error)
-	CreateDeployment(ctx context.Context, c Creation) (store.Deployment, error)
+	CreateDeployment(ctx context.Context, c catalog.Creation) (store.Deployment, error)
 	WaitForEnvironment(ctx context.Context, d store.Deployment) (store.Deployment, error)
-	DeleteDeployment(ctx context.Context, d Deletion) (store.Execution, error)
+	DeleteDeployment(ctx context.Context, d catalog.Deletion) (store.Execution, error)
 	Outputs(ctx context.Context, tenant, deployment string) (map[string]any, error)
 	Capabilities(ctx context.Context, tenant, deployment string) (map[string]any, error)
 	// EvaluateFunctions evaluates the functions in payload; scope may name the

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"windlass/internal/access"
+	"windlass/internal/catalog"
 	"windlass/internal/execution"
 	"windlass/internal/store"
 	"windlass/internal/value"
@@ -44,7 +45,7 @@ type rooms struct {
 	dir   string
 
 	mu      sync.Mutex
-	uploads []Upload
+	uploads []catalog.Upload
 	content []string // of the archives uploaded
 	starts  []execution.StartRequest
 	acts    []string
@@ -332,7 +333,7 @@ func (r *rooms) why(_ context.Context, _, id string) (execution.Reason, error) {
 		Waiting: []execution.WaitingTask{{ID: "t1", Name: "task", For: "a slot"}}}, nil
 }
 
-func (r *rooms) UploadBlueprint(ctx context.Context, u Upload) (store.Blueprint, error) {
+func (r *rooms) UploadBlueprint(ctx context.Context, u catalog.Upload) (store.Blueprint, error) {
 	var data []byte
 	if u.Archive != nil {
 		var err error
@@ -372,7 +373,7 @@ func (r *rooms) BlueprintArchive(_ context.Context, _, id string) (io.ReadCloser
 	return io.NopCloser(io.MultiReader(strings.NewReader("archive of "), strings.NewReader(id))), id + ".tar.gz", nil
 }
 
-func (r *rooms) CreateDeployment(ctx context.Context, c Creation) (store.Deployment, error) {
+func (r *rooms) CreateDeployment(ctx context.Context, c catalog.Creation) (store.Deployment, error) {
 	o := owned(c.CreatedBy)
 	o.Tenant, o.Visibility = c.Tenant, c.Visibility
 	d := store.Deployment{Owned: o, ID: c.ID, DisplayName: c.DisplayName, BlueprintID: c.BlueprintID, Inputs: c.Inputs, Labels: c.Labels, UpdatedAt: started}
@@ -383,7 +384,7 @@ func (r *rooms) WaitForEnvironment(ctx context.Context, d store.Deployment) (sto
 	return d, r.waits(ctx)
 }
 
-func (r *rooms) DeleteDeployment(ctx context.Context, d Deletion) (store.Execution, error) {
+func (r *rooms) DeleteDeployment(ctx context.Context, d catalog.Deletion) (store.Execution, error) {
 	return store.Execution{}, r.store.Write(ctx, func(tx store.Tx) error { return tx.DeleteDeployment(ctx, d.Tenant, d.ID) })
 }
 

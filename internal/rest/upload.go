@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"windlass/internal/access"
+	"windlass/internal/catalog"
 	"windlass/internal/value"
 )
 
@@ -153,8 +154,8 @@ func (s *server) takeBlueprint(w http.ResponseWriter, r *request, validateOnly b
 }
 
 // toUpload reads the parameters of an upload.
-func (s *server) toUpload(r *request, up blueprintUpload) (Upload, bool, error) {
-	u := Upload{Tenant: r.tenant, ID: r.PathValue("id"), CreatedBy: r.caller.Username, Archive: up.archive}
+func (s *server) toUpload(r *request, up blueprintUpload) (catalog.Upload, bool, error) {
+	u := catalog.Upload{Tenant: r.tenant, ID: r.PathValue("id"), CreatedBy: r.caller.Username, Archive: up.archive}
 	r.body = up.params
 	for name, v := range up.params { // absent and null are the same
 		if v == nil {

@@ -105,6 +105,10 @@ func (w *Web) Exists(ctx context.Context, url string) bool {
 
 var errRedirects = errors.New("too many redirects")
 
+// Client is an HTTP client with the same guards, for fetching other things
+// that are named by strangers. Timeout bounds a whole exchange.
+func (w *Web) Client() *http.Client { return w.client() }
+
 func (w *Web) client() *http.Client {
 	transport := w.Transport
 	if transport == nil {
