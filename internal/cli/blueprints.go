@@ -27,7 +27,7 @@ var blueprintColumns = []string{
 func (a *app) blueprintsCommand() *cobra.Command {
 	return group("blueprints", "Take in blueprints and look at them",
 		a.uploadCommand(),
-		a.lister("list", "List blueprints", "/blueprints", "Blueprints:", blueprintColumns, nil, func(o object) object {
+		a.lister("list", "List blueprints", "/blueprints", "Blueprints:", fixed(blueprintColumns), nil, func(o object) object {
 			o["description"], o["error"] = clip(text(o, "description")), clip(text(o, "error"))
 			return o
 		}),

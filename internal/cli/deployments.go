@@ -22,7 +22,7 @@ var deploymentColumns = []string{
 
 func (a *app) deploymentsCommand() *cobra.Command {
 	var blueprintID string
-	list := a.lister("list", "List deployments", "/deployments", "Deployments:", deploymentColumns, func(q url.Values) {
+	list := a.lister("list", "List deployments", "/deployments", "Deployments:", fixed(deploymentColumns), func(q url.Values) {
 		if blueprintID != "" {
 			q.Set("blueprint_id", blueprintID)
 		}

@@ -15,6 +15,10 @@ var executionColumns = []string{
 	"tenant_name", "created_by",
 }
 
+// localExecutionColumns are those of the local profile, which has one tenant
+// and one deployment a folder.
+var localExecutionColumns = []string{"id", "workflow_id", "status", "blueprint_id", "started_at", "ended_at", "error"}
+
 func shownStatus(e object) object {
 	if s, ok := e["status_display"]; ok {
 		e["status"] = s
@@ -126,10 +130,17 @@ func (a *app) startAndFollow(c *cobra.Command, cl *client, body object, timeout 
 	return a.ended(end, workflow, deployment)
 }
 
+func (a *app) executionColumns() []string {
+	if p, err := a.profile(); err == nil && p.isLocal() && !a.json {
+		return localExecutionColumns
+	}
+	return executionColumns
+}
+
 func (a *app) executionListCommand() *cobra.Command {
 	var deployment string
 	var system bool
-	list := a.lister("list", "List executions", "/executions", "Executions:", executionColumns, func(q url.Values) {
+	list := a.lister("list", "List executions", "/executions", "Executions:", a.executionColumns, func(q url.Values) {
 		if deployment != "" {
 			q.Set("deployment_id", deployment)
 		}

@@ -85,16 +85,11 @@ func parseMap(name string, data []byte) (object, error) {
 	return nil, usageError{fmt.Errorf("%s must be a mapping of names to values", name)}
 }
 
-// notASCII is the code of the parser's complaint about other characters.
-const notASCII = 108
-
 func yamlValue(name string, data []byte) (any, error) {
-	n, problems := yaml.Load(&yaml.File{Name: name, Text: data})
-	for _, p := range problems {
-		// Only blueprints are confined to ASCII; values are anybody's language.
-		if !p.Warning && (p.Code == nil || *p.Code != notASCII) {
-			return nil, problems.Err()
-		}
+	// Only blueprints are confined to ASCII; values are in anybody's language.
+	n, problems := yaml.Load(&yaml.File{Name: name, Text: data, AnyText: true})
+	if err := problems.Err(); err != nil {
+		return nil, err
 	}
 	if n == nil {
 		return nil, nil

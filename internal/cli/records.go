@@ -13,9 +13,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// fixed are columns that are the same in every profile.
+func fixed(columns []string) func() []string { return func() []string { return columns } }
+
 // lister makes a command that lists records of one kind.
 func (a *app) lister(
-	use, short, path, title string, columns []string, filter func(url.Values), change func(object) object,
+	use, short, path, title string, columns func() []string, filter func(url.Values), change func(object) object,
 ) *cobra.Command {
 	var size, offset int
 	var sortBy, search string
@@ -51,7 +54,7 @@ func (a *app) lister(
 				records[i] = change(records[i])
 			}
 		}
-		if err := a.table(title, columns, records); err != nil {
+		if err := a.table(title, columns(), records); err != nil {
 			return err
 		}
 		a.say("Showing %d of %d %s", len(records), total, strings.ToLower(strings.TrimSuffix(title, ":")))
@@ -104,7 +107,7 @@ var nodeColumns = []string{
 
 func (a *app) nodesCommand() *cobra.Command {
 	var deployment, of string
-	list := a.lister("list", "List nodes", "/nodes", "Nodes:", nodeColumns, func(q url.Values) {
+	list := a.lister("list", "List nodes", "/nodes", "Nodes:", fixed(nodeColumns), func(q url.Values) {
 		if deployment != "" {
 			q.Set("deployment_id", deployment)
 		}
@@ -150,7 +153,7 @@ var instanceColumns = []string{"id", "deployment_id", "host_id", "node_id", "sta
 
 func (a *app) instancesCommand() *cobra.Command {
 	var deployment, node string
-	list := a.lister("list", "List node instances", "/node-instances", "Instances:", instanceColumns, func(q url.Values) {
+	list := a.lister("list", "List node instances", "/node-instances", "Instances:", fixed(instanceColumns), func(q url.Values) {
 		if deployment != "" {
 			q.Set("deployment_id", deployment)
 		}
@@ -244,7 +247,7 @@ func (a *app) secretsCommand() *cobra.Command {
 	create.Flags().BoolVarP(&update, "update-if-exists", "u", false, "replace an existing one")
 	create.Flags().BoolVar(&hidden, "hidden-value", false, "show the value to nobody but its creator and admins")
 	return group("secrets", "Values that blueprints get with get_secret", create, change,
-		a.lister("list", "List secrets", "/secrets", "Secrets:", columns, nil, nil),
+		a.lister("list", "List secrets", "/secrets", "Secrets:", fixed(columns), nil, nil),
 		leaf("get KEY", "Show a secret", cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
 			v, err := a.request(c, http.MethodGet, "/secrets/"+url.PathEscape(args[0]), nil)
 			if err != nil {
@@ -296,7 +299,7 @@ func (a *app) usersCommand() *cobra.Command {
 	})
 	set.Flags().StringVarP(&password, "password", "p", "", "password")
 	return group("users", "Who may log in", create, set, a.deleter("user", "/users/"),
-		a.lister("list", "List users", "/users", "Users:", columns, nil, nil))
+		a.lister("list", "List users", "/users", "Users:", fixed(columns), nil, nil))
 }
 
 func (a *app) tenantsCommand() *cobra.Command {
@@ -318,7 +321,7 @@ func (a *app) tenantsCommand() *cobra.Command {
 			}
 			return err
 		}),
-		a.lister("list", "List tenants", "/tenants", "Tenants:", []string{"name", "groups", "users"}, nil, nil))
+		a.lister("list", "List tenants", "/tenants", "Tenants:", fixed([]string{"name", "groups", "users"}), nil, nil))
 }
 
 func (a *app) tokensCommand() *cobra.Command {
@@ -339,7 +342,7 @@ func (a *app) tokensCommand() *cobra.Command {
 	create.Flags().StringVar(&description, "description", "", "what it is for")
 	create.Flags().StringVar(&expiry, "expiry", "", "when it ends: YYYY-MM-DD HH:mm, or +10h")
 	return group("tokens", "API tokens", create, a.deleter("token", "/tokens/"),
-		a.lister("list", "List API tokens", "/tokens", "Tokens:", columns, nil, nil))
+		a.lister("list", "List API tokens", "/tokens", "Tokens:", fixed(columns), nil, nil))
 }
 
 func (a *app) configCommand() *cobra.Command {

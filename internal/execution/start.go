@@ -51,7 +51,7 @@ func (s *Service) start(ctx context.Context, tx store.Tx, r StartRequest) (store
 	}
 	e := store.Execution{
 		Owned: store.Owned{Tenant: d.Tenant, Visibility: d.Visibility, CreatedBy: r.CreatedBy, CreatedAt: s.now()},
-		ID:    orNewID(r.ID), WorkflowID: r.WorkflowID, DeploymentID: d.ID, BlueprintID: d.BlueprintID,
+		ID:    orNewID(r.ID), WorkflowID: r.WorkflowID, DeploymentID: d.ID, DeploymentDisplayName: d.DisplayName, BlueprintID: d.BlueprintID,
 		Status: store.Pending, IsSystemWorkflow: IsSystemWide(r.WorkflowID), IsDryRun: r.DryRun,
 		AllowCustomParameters: allowCustom || r.AllowCustomParameters, Force: r.Force,
 		WaitAfterFail: defaultWaitAfterFail,

@@ -417,7 +417,7 @@ func (l *loader) scalar(y *goyaml.Node, n *Node) {
 		return
 	}
 	n.Value = v
-	if s, ok := v.(string); ok && !isASCII(s) {
+	if s, ok := v.(string); ok && !l.file.AnyText && !isASCII(s) {
 		l.problems = append(l.problems, problem.Coded(problem.InputType, 108,
 			"illegal characters in line: %d, column: %d. Only valid ascii chars are supported.", y.Line-1, y.Column-1).
 			At(n.Place()).WithHint("%s", offending(s)))

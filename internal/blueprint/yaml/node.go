@@ -32,6 +32,7 @@ type File struct {
 	Text    []byte   // for excerpts
 	Imports []string // names of the files on the way here, main file first, this one last
 	Bundled bool     // comes with the program: exempt from version checks
+	AnyText bool     // no blueprint: texts need not be ASCII
 }
 
 // IsBundled tells whether the file comes with the program.

@@ -1,0 +1,199 @@
+// Package cli runs the command line as its users do: one process a command,
+// managers in processes of their own, real scripts.
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"windlass/internal/cli"
+	"windlass/internal/ctxcli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"cfy": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			status := cli.Run(ctx, cli.Environment{
+				Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Version: "test",
+			})
+			stop()
+			os.Exit(status)
+		},
+		"ctx": func() {
+			os.Exit(ctxcli.Main(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+		},
+	})
+}
+
+// TestScripts runs testdata/*.txtar. Beside testscript's own commands they have
+//
+//	manager start|stop|kill    a manager on a free port, its data in $WORK/data
+//	exits STATUS CMD ARGS...    like exec, and checks the exit status
+//	until PATTERN CMD ARGS...   runs the command until its output matches
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("CFY_HOME", filepath.Join(env.WorkDir, "client"))
+			env.Values[managerKey{}] = &managerProcess{}
+			env.Defer(func() { _ = env.Values[managerKey{}].(*managerProcess).end(os.Kill) })
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"manager": manage, "exits": exits, "until": until,
+		},
+	})
+}
+
+type managerKey struct{}
+
+// managerProcess is a script's manager.
+type managerProcess struct {
+	cmd     *exec.Cmd
+	address string
+}
+
+func manage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: manager start|stop|kill [OPTION]...")
+	}
+	m := ts.Value(managerKey{}).(*managerProcess)
+	switch args[0] {
+	case "start":
+		ts.Check(m.start(ts, args[1:]))
+	case "stop":
+		ts.Check(m.end(os.Interrupt))
+	case "kill":
+		ts.Check(m.end(os.Kill))
+	default:
+		ts.Fatalf("there is no manager %s", args[0])
+	}
+}
+
+func (m *managerProcess) start(ts *testscript.TestScript, more []string) error {
+	if m.address == "" {
+		m.address = "127.0.0.1:0"
+	}
+	args := append([]string{"manager", "start", "--data-dir", ts.MkAbs("data"), "--listen", m.address}, more...)
+	cfy, err := exec.LookPath("cfy")
+	if err != nil {
+		return err
+	}
+	m.cmd = exec.Command(cfy, args...)
+	m.cmd.Dir = ts.MkAbs(".")
+	for _, name := range []string{"HOME", "CFY_HOME", "PATH"} {
+		m.cmd.Env = append(m.cmd.Env, name+"="+ts.Getenv(name))
+	}
+	log, err := os.OpenFile(ts.MkAbs("manager.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	m.cmd.Stderr = log
+	out, err := m.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := m.cmd.Start(); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		text, _ := os.ReadFile(log.Name())
+		return errors.Join(errors.New("the manager did not come up: "+string(text)), m.end(os.Kill))
+	}
+	_, rest, _ := strings.Cut(lines.Text(), "http://")
+	m.address, _, _ = strings.Cut(rest, ",")
+	first := ""
+	if strings.Contains(lines.Text(), "First start") || !fileExists(ts.MkAbs("manager.known")) {
+		for lines.Scan() { // the first start goes on to tell the password
+			first += lines.Text() + "\n"
+			if strings.Contains(lines.Text(), "shown this once") {
+				break
+			}
+		}
+		if err := os.WriteFile(ts.MkAbs("manager.known"), []byte(first), 0o600); err != nil {
+			return err
+		}
+	}
+	ts.Setenv("MANAGER", m.address)
+	return nil
+}
+
+func fileExists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// end stops the manager and waits for it. Without one it does nothing.
+func (m *managerProcess) end(with os.Signal) error {
+	if m.cmd == nil {
+		return nil
+	}
+	err := m.cmd.Process.Signal(with)
+	waited := m.cmd.Wait()
+	m.cmd = nil
+	if with == os.Kill {
+		return nil
+	}
+	return errors.Join(err, waited)
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS CMD ARGS...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
+		got = failed.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("%s exited with %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN CMD ARGS...")
+	}
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	program, err := exec.LookPath(args[1])
+	if err != nil {
+		program = ts.MkAbs(args[1])
+	}
+	const tries = 500 // of one process each: plenty of time, and an end
+	var out []byte
+	for range tries {
+		cmd := exec.Command(program, args[2:]...)
+		cmd.Dir = ts.MkAbs(".")
+		for _, name := range []string{"HOME", "CFY_HOME", "PATH"} {
+			cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+		}
+		out, _ = cmd.CombinedOutput()
+		if pattern.Match(out) {
+			return
+		}
+	}
+	ts.Fatalf("%s never printed %q, but:\n%s", strings.Join(args[1:], " "), args[0], out)
+}
