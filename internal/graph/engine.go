@@ -56,6 +56,9 @@ type Record struct {
 	Task         *Task // a copy as it is at this moment
 	Added        bool
 	Dependencies []string // of an added task
+	// Effect is something that becomes durable together with the task's end; it
+	// is the only news in this record. The journal knows its types.
+	Effect any
 }
 
 // Ask requests a slot for the task.
@@ -94,9 +97,11 @@ type Answer struct {
 	RetryAfter  *time.Duration
 	Replaced    *Task
 	Events      []*Task // effect tasks to record at once, such as a node event
+	Effects     []any   // what else becomes durable with the task's end
 }
 
-// HandlerFunc decides about an ended task. It may change the graph.
+// HandlerFunc decides about an ended task. It may change the graph. One that
+// goes on after a failure must be named with Ignores, else the task fails.
 type HandlerFunc func(g *Graph, t *Task) Answer
 
 // Engine runs a graph step by step. It takes no clock, does no I/O and starts
@@ -394,6 +399,13 @@ func (e *Engine) answer(now time.Time, n *node, a Answer) {
 		t.State = Succeeded
 		c := *t
 		e.out = append(e.out, Record{Task: &c, Added: true})
+	}
+	for _, effect := range a.Effects {
+		c := *n.task
+		e.out = append(e.out, Record{Task: &c, Effect: effect})
+	}
+	if a.Decision == Continue && n.task.State == Failed && !n.task.OnFailure.Ignores {
+		a.Decision = Fail
 	}
 	switch a.Decision {
 	case Continue:

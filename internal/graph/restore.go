@@ -117,18 +117,16 @@ func (h history) failures(stored []Stored) []*Task {
 	return failed
 }
 
-// hasFailed tells whether t failed and nothing was made of it. A handler that
-// made a retry of it left that behind; one that let it fail, a failed subgraph
-// around it; else it went on.
+// hasFailed tells whether t failed and nothing was made of it: it wasn't
+// retried, nor has it a handler that ignores failures.
 func (h history) hasFailed(t *Task) bool {
-	if !t.State.Ended() || t.State == Succeeded || h.retriedBy[t.ID] != "" {
+	switch {
+	case h.retriedBy[t.ID] != "":
 		return false
+	case t.State == Failed:
+		return t.OnFailure == nil || !t.OnFailure.Ignores
 	}
-	if t.OnFailure == nil || t.State == Rescheduled {
-		return true
-	}
-	container := h.byID[t.Container]
-	return t.Kind == Subgraph || container != nil && container.State == Failed
+	return t.State == Rescheduled // a retry that was used up asks no handler
 }
 
 // place puts a task that isn't over into g, as one that has yet to start.

@@ -107,7 +107,7 @@ func readStored(t *testing.T, text string) []Stored {
 			task.RetriedTask = f[5]
 		}
 		if f[6] == "!" {
-			task.OnFailure = &Handler{Name: "h"}
+			task.OnFailure = &Handler{Name: "h", Ignores: f[1] == "o"}
 		}
 		stored = append(stored, s)
 	}

@@ -75,6 +75,9 @@ type Task struct {
 type Handler struct {
 	Name string         `json:"path"`
 	Args map[string]any `json:"args,omitempty"`
+	// Ignores says that the handler always goes on after a failure. It is stored,
+	// so that a graph which is taken up again knows that the failure is over.
+	Ignores bool `json:"ignores,omitempty"`
 }
 
 // Verdict says what a failure means for the task's retries.

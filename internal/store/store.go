@@ -52,6 +52,7 @@ type Reader interface {
 	BlueprintReader
 	DeploymentReader
 	NodeReader
+	ModificationReader
 	ExecutionReader
 	OperationReader
 	EventReader
@@ -68,6 +69,7 @@ type Tx interface {
 	BlueprintWriter
 	DeploymentWriter
 	NodeWriter
+	ModificationWriter
 	ExecutionWriter
 	OperationWriter
 	EventWriter

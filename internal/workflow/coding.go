@@ -63,6 +63,9 @@ func encodeHandler(h *graph.Handler) any {
 	if len(h.Args) > 0 {
 		m["args"] = value.CopyMap(h.Args)
 	}
+	if h.Ignores {
+		m["ignores"] = true
+	}
 	return m
 }
 

@@ -274,7 +274,9 @@ func installMethod(n *Node) string {
 }
 
 func (s *sequencer) hostStarted() {
-	if t := s.op(hostState); t != nil {
+	if t := s.op(hostState); t != nil && s.d.DryRun {
+		s.out.add(t)
+	} else if t != nil {
 		t.OnSuccess = &graph.Handler{Name: handlerHostState}
 		s.out.add(t)
 	}

@@ -115,7 +115,7 @@ func (b *builder) task(i *Instance, related *Related, name string, op plan.Opera
 		t.Kind = graph.DryRun
 	}
 	if b.ignore {
-		t.OnFailure = &graph.Handler{Name: handlerIgnore}
+		t.OnFailure = &graph.Handler{Name: handlerIgnore, Ignores: true}
 	}
 	return t, nil
 }

@@ -36,6 +36,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"Deployment", deploymentTests},
 		{"Node", nodeTests},
 		{"Instance", instanceTests},
+		{"Modification", modificationTests},
 		{"Execution", executionTests},
 		{"Claim", claimTests},
 		{"Operation", operationTests},
