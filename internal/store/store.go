@@ -53,6 +53,7 @@ type Reader interface {
 	DeploymentReader
 	NodeReader
 	ModificationReader
+	ScheduleReader
 	ExecutionReader
 	OperationReader
 	EventReader
@@ -70,6 +71,7 @@ type Tx interface {
 	DeploymentWriter
 	NodeWriter
 	ModificationWriter
+	ScheduleWriter
 	ExecutionWriter
 	OperationWriter
 	EventWriter

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Renders the application's page and keeps its path for publishing.
 set -euo pipefail
+: "${title:?is an input of the operation}"
 template=$(ctx download-resource resources/index.html)
 page=$(mktemp "${TMPDIR:-/tmp}/webapp-page.XXXXXX")
 deployment=$(ctx deployment id)
