@@ -70,6 +70,9 @@ type Environment struct {
 	Now   func() time.Time
 	// IDs makes the random ends of node instances' ids.
 	IDs topology.IDSource
+	// Schedule checks and adds a schedule. Required for blueprints with
+	// default schedules.
+	Schedule func(ctx context.Context, tx store.Tx, sc store.Schedule) (store.Schedule, error)
 	// Evaluate works out functions at run time; nil: capabilities that inputs
 	// may name are compared as they are written.
 	Evaluate func(ctx context.Context, tenant, deployment string, payload any, scope functions.Scope) (any, error)

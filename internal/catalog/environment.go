@@ -11,6 +11,7 @@ import (
 	"windlass/internal/blueprint/plan"
 	"windlass/internal/blueprint/problem"
 	"windlass/internal/execution"
+	"windlass/internal/execution/recurrence"
 	"windlass/internal/preparation"
 	"windlass/internal/store"
 	"windlass/internal/value"
@@ -108,7 +109,66 @@ func (e *Environment) store(ctx context.Context, tx store.Tx, d store.Deployment
 	if err := tx.AddNodes(ctx, nodes); err != nil {
 		return err
 	}
-	return tx.AddInstances(ctx, storedInstances(d, p.NodeInstances))
+	if err := tx.AddInstances(ctx, storedInstances(d, p.NodeInstances)); err != nil {
+		return err
+	}
+	return e.addSchedules(ctx, tx, d)
+}
+
+// addSchedules makes the schedules of the blueprint's deployment_settings.
+func (e *Environment) addSchedules(ctx context.Context, tx store.Tx, d store.Deployment) error {
+	declared, _ := d.DeploymentSettings["default_schedules"].(map[string]any)
+	for _, name := range value.SortedKeys(declared) {
+		sc, err := defaultSchedule(d, name, declared[name], e.Now())
+		if err == nil {
+			_, err = e.Schedule(ctx, tx, sc)
+		}
+		if err != nil {
+			return fmt.Errorf("default schedule %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func defaultSchedule(d store.Deployment, name string, declared any, now time.Time) (store.Schedule, error) {
+	var s struct {
+		Workflow   string    `json:"workflow"`
+		Since      string    `json:"since"`
+		Until      string    `json:"until"`
+		Slip       int       `json:"slip"`
+		StopOnFail bool      `json:"stop_after_fail"`
+		Enabled    *bool     `json:"default_enabled"`
+		Parameters value.Map `json:"parameters"`
+		Arguments  value.Map `json:"execution_arguments"`
+	}
+	sc := store.Schedule{
+		Owned: store.Owned{Tenant: d.Tenant, Visibility: d.Visibility, CreatedBy: d.CreatedBy, CreatedAt: now},
+		ID:    name, DeploymentID: d.ID, Rule: map[string]any{},
+	}
+	if err := value.Into(declared, &s); err != nil {
+		return sc, err
+	}
+	sc.WorkflowID, sc.Slip, sc.StopOnFail = s.Workflow, s.Slip, s.StopOnFail
+	sc.Parameters, sc.Arguments, sc.Enabled = s.Parameters, s.Arguments, s.Enabled == nil || *s.Enabled
+	var err error
+	if sc.Since, err = recurrence.ParseTime(s.Since, time.UTC, now); err != nil {
+		return sc, fmt.Errorf("since: %w", err)
+	}
+	if s.Until != "" {
+		if sc.Until, err = recurrence.ParseTime(s.Until, time.UTC, now); err != nil {
+			return sc, fmt.Errorf("until: %w", err)
+		}
+	}
+	rule, _ := declared.(map[string]any)
+	for _, key := range []string{"recurrence", "count", "weekdays", "rrule"} {
+		if v := rule[key]; v != nil {
+			sc.Rule[key] = v
+		}
+	}
+	if len(sc.Rule) == 0 {
+		sc.Rule["count"] = int64(1)
+	}
+	return sc, nil
 }
 
 func storedNodes(d store.Deployment, nodes []*plan.Node) ([]store.Node, error) {

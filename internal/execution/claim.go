@@ -27,6 +27,10 @@ func (s *Service) Run(ctx context.Context) error {
 	renewing, stopRenewing := context.WithCancel(context.WithoutCancel(ctx))
 	renewer.Go(func() { l.renew(renewing) })
 
+	var scheduler sync.WaitGroup
+	scheduler.Go(func() { s.runSchedules(ctx) })
+	defer scheduler.Wait()
+
 	if err := l.takeOver(ctx); err != nil && ctx.Err() == nil {
 		s.log.Error("could not take over former claims; they wait for their leases to end", "error", err)
 	}

@@ -146,7 +146,7 @@ func (m *Manager) assemble(users *access.Service) error {
 	if err != nil {
 		return err
 	}
-	environment.Evaluate = m.executions.Evaluate
+	environment.Evaluate, environment.Schedule = m.executions.Evaluate, m.executions.AddSchedule
 	m.handler, err = rest.New(rest.Config{
 		Store: m.store, Access: users, Executions: m.executions,
 		Catalog: catalog.New(catalog.Config{

@@ -14,7 +14,7 @@ import (
 )
 
 var executionShape = shape[store.Execution]{name: "Execution", fields: append([]field[store.Execution]{
-	{"id", text, func(e store.Execution) any { return e.ID }},
+	{"id", text, func(e store.Execution) any { return orNull(e.ID) }},
 	{"workflow_id", text, func(e store.Execution) any { return e.WorkflowID }},
 	{"deployment_id", text, func(e store.Execution) any { return orNull(e.DeploymentID) }},
 	{"deployment_display_name", text, func(e store.Execution) any { return orNull(e.DeploymentDisplayName) }},
@@ -98,9 +98,6 @@ func (s *server) startExecution(w http.ResponseWriter, r *request) error {
 	if r.has("force_status") || r.has("id") || r.has("started_at") || r.has("ended_at") || r.has("error") || r.has("is_system_workflow") {
 		return s.restoreExecution(w, r)
 	}
-	if r.has("scheduled_time") {
-		return notYet("Scheduling an execution for later (scheduled_time)")
-	}
 	start := execution.StartRequest{
 		Tenant: r.tenant, DeploymentID: r.str("deployment_id"), WorkflowID: r.str("workflow_id"), Parameters: r.dict("parameters"),
 		AllowCustomParameters: r.flag("allow_custom_parameters"), Force: r.flag("force"), DryRun: r.flag("dry_run"), Queue: r.flag("queue"),
@@ -126,11 +123,33 @@ func (s *server) startExecution(w http.ResponseWriter, r *request) error {
 	if _, err := s.visibleDeployment(r, start.DeploymentID); err != nil {
 		return err
 	}
-	e, err := s.Executions.Start(r.Context(), start)
+	e, err := s.startNowOrLater(r, start)
 	if err != nil {
 		return err
 	}
 	return replyOne(w, r, http.StatusCreated, executionShape, e)
+}
+
+func (s *server) startNowOrLater(r *request, start execution.StartRequest) (store.Execution, error) {
+	if !r.has("scheduled_time") {
+		return s.Executions.Start(r.Context(), start)
+	}
+	at, err := parseScheduled(r.str("scheduled_time"))
+	if err != nil {
+		return store.Execution{}, err
+	}
+	return s.Executions.StartLater(r.Context(), start, at)
+}
+
+// parseScheduled reads the time of a scheduled start, which has a zone.
+func parseScheduled(text string) (time.Time, error) {
+	for _, form := range []string{"200601021504-0700", time.RFC3339} {
+		if t, err := time.Parse(form, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, badParameter("%s is not a legal scheduled time: write it as YYYYMMDDHHMM+HHMM or YYYYMMDDHHMM-HHMM, "+
+		"such as 201801032230-0500", text)
 }
 
 // restoreExecution stores the record of an execution that ran elsewhere.

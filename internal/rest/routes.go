@@ -143,7 +143,11 @@ func (s *server) routes() []route {
 		// Things that there are none of yet: lists are empty.
 		{method: "GET", path: "/deployment-groups", permission: "deployment_group_list", summary: "List deployment groups", query: listQuery(""), result: listOf(""), handle: s.emptyList},
 		{method: "GET", path: "/execution-groups", permission: "execution_group_list", summary: "List execution groups", query: listQuery(""), result: listOf(""), handle: s.emptyList},
-		{method: "GET", path: "/execution-schedules", permission: "execution_schedule_list", summary: "List execution schedules", query: listQuery(""), result: listOf(""), handle: s.emptyList},
+		{method: "GET", path: "/execution-schedules", permission: "execution_schedule_list", summary: "List execution schedules", query: listQuery("_filter_id"), result: listOf("ExecutionSchedule"), handle: s.listSchedules},
+		{method: "GET", path: "/execution-schedules/{id}", permission: "execution_schedule_get", summary: "One execution schedule", query: objectQuery("deployment_id"), result: one("ExecutionSchedule"), handle: s.getSchedule},
+		{method: "PUT", path: "/execution-schedules/{id}", permission: "execution_schedule_create", summary: "Start a workflow at set times", query: fields("deployment_id*"), body: fields("workflow_id* since* until recurrence count:integer weekdays:array rrule slip:integer stop_on_fail:boolean enabled:boolean time_zone parameters:object execution_arguments:object"), result: created("ExecutionSchedule"), handle: s.putSchedule},
+		{method: "PATCH", path: "/execution-schedules/{id}", permission: "execution_schedule_create", summary: "Change an execution schedule", query: fields("deployment_id*"), body: fields("workflow_id since until recurrence count:integer weekdays:array rrule slip:integer stop_on_fail:boolean enabled:boolean time_zone parameters:object execution_arguments:object"), result: created("ExecutionSchedule"), handle: s.patchSchedule},
+		{method: "DELETE", path: "/execution-schedules/{id}", permission: "execution_schedule_create", summary: "Delete an execution schedule", query: fields("deployment_id*"), result: nothing(), handle: s.deleteSchedule},
 		{method: "GET", path: "/deployment-updates", permission: "deployment_update_list", summary: "List deployment updates", query: listQuery(""), result: listOf(""), handle: s.emptyList},
 		{method: "GET", path: "/deployment-modifications", permission: "deployment_modification_list", summary: "List deployment modifications", query: listQuery(""), result: listOf(""), handle: s.emptyList},
 		{method: "GET", path: "/deployments/inter-deployment-dependencies", permission: "inter_deployment_dependency_list", summary: "List dependencies between deployments", query: listQuery(""), result: listOf(""), handle: s.emptyList},
@@ -177,6 +181,7 @@ func shapes() map[string][]param {
 	add(operationShape.describe())
 	add(secretShape.describe())
 	add(listedSecretShape.describe())
+	add(scheduleShape.describe())
 	add(exportedShape.describe())
 	add(userShape.describe())
 	add(tenantShape.describe())

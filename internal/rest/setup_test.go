@@ -296,6 +296,35 @@ func (a *api) execution(e store.Execution) store.Execution {
 
 // What the rooms behind the API do.
 
+// scheduler is the real one: it needs nothing that runs.
+func (r *rooms) scheduler() (*execution.Service, error) {
+	return execution.New(execution.Config{Store: r.store, ManagerName: "m"})
+}
+
+func (r *rooms) StartLater(ctx context.Context, q execution.StartRequest, at time.Time) (store.Execution, error) {
+	s, err := r.scheduler()
+	if err != nil {
+		return store.Execution{}, err
+	}
+	return s.StartLater(ctx, q, at)
+}
+
+func (r *rooms) AddSchedule(ctx context.Context, tx store.Tx, sc store.Schedule) (store.Schedule, error) {
+	s, err := r.scheduler()
+	if err != nil {
+		return sc, err
+	}
+	return s.AddSchedule(ctx, tx, sc)
+}
+
+func (r *rooms) ChangeSchedule(ctx context.Context, tenant, deployment, id string, change func(*store.Schedule) error) (store.Schedule, error) {
+	s, err := r.scheduler()
+	if err != nil {
+		return store.Schedule{}, err
+	}
+	return s.ChangeSchedule(ctx, tenant, deployment, id, change)
+}
+
 func (r *rooms) Start(ctx context.Context, q execution.StartRequest) (store.Execution, error) {
 	r.mu.Lock()
 	r.starts = append(r.starts, q)

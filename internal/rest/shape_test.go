@@ -75,6 +75,10 @@ func TestShapes(t *testing.T) {
 		}, nil),
 		"deployment_empty": deploymentShape.encode(store.Deployment{Owned: o, ID: "d1"}, nil),
 		"execution":        executionShape.encode(execution, nil),
+		"schedule": scheduleShape.encode(schedule{status: "terminated", occurrences: []any{"2023-11-15 00:00:00"}, Schedule: store.Schedule{
+			Owned: o, ID: "nightly", DeploymentID: "d1", WorkflowID: "backup", Since: started, NextOccurrence: started, Enabled: true,
+			Rule: map[string]any{"recurrence": "1 day"},
+		}}, nil),
 		"execution_system": executionShape.encode(store.Execution{Owned: o, ID: "e2", WorkflowID: "upload_blueprint", Status: store.Pending}, nil),
 		"event": encodeEvent(store.Event{
 			StorageID: 7, Seq: 3, Type: store.TypeEvent, ExecutionID: "e1", Timestamp: started, ReportedTimestamp: started, EventType: "task_failed",

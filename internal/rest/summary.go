@@ -32,8 +32,8 @@ func (s *server) summaries() map[string]counted {
 			visiting(s.Store.ListNodes, func(n store.Node) func(string) any { return shapeGetter(nodeShape, node{Node: n}) })},
 		"node_instances": {[]string{"tenant_name", "visibility", "deployment_id", "index", "node_id", "state", "host_id"}, instanceList,
 			visiting(s.Store.ListInstances, func(n store.NodeInstance) func(string) any { return shapeGetter(instanceShape, n) })},
-		"execution_schedules": {[]string{"tenant_name", "visibility", "deployment_id", "workflow_id"}, listed{},
-			func(context.Context, store.Query, func(func(string) any)) error { return nil }},
+		"execution_schedules": {[]string{"tenant_name", "visibility", "deployment_id", "workflow_id"}, scheduleList,
+			visiting(s.Store.ListSchedules, func(sc store.Schedule) func(string) any { return shapeGetter(scheduleShape, schedule{Schedule: sc}) })},
 	}
 }
 

@@ -222,9 +222,13 @@ func (t *Times) After(after time.Time, limit int) []time.Time {
 }
 
 // ParseTime reads a time of a schedule: a day or a time without a zone, which
-// is meant in loc, or one with a zone.
-func ParseTime(text string, loc *time.Location) (time.Time, error) {
+// is meant in loc, one with a zone, or one counted from now, such as "+1 day +4
+// hours".
+func ParseTime(text string, loc *time.Location, now time.Time) (time.Time, error) {
 	text = strings.TrimSpace(text)
+	if strings.HasPrefix(text, "+") {
+		return fromNow(text, now.In(loc))
+	}
 	for _, form := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00"} {
 		if t, err := time.Parse(form, text); err == nil {
 			return t.In(loc), nil
@@ -237,5 +241,40 @@ func ParseTime(text string, loc *time.Location) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("`%s` is not a time: write it as 2026-01-31 or 2026-01-31 23:59:59", text)
+	return time.Time{}, fmt.Errorf("`%s` is not a time: write it as 2026-01-31, as 2026-01-31 23:59:59, or as +4 hours from now", text)
+}
+
+var relativeForm = regexp.MustCompile(`^\+\s*(\d{1,6})\s*(min|minute|h|hour|d|day|w|week|mo|month|y|year)s?(\s|\+|$)`)
+
+func fromNow(text string, now time.Time) (time.Time, error) {
+	at := now
+	for rest := text; rest != ""; {
+		m := relativeForm.FindStringSubmatch(rest)
+		if m == nil {
+			return time.Time{}, fmt.Errorf("`%s` is not a time: write it as +4 hours or +1y+1d", text)
+		}
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			return time.Time{}, err
+		}
+		at = later(at, n, frequency(m[2]))
+		rest = strings.TrimSpace(rest[len(m[0])-len(m[3]):])
+	}
+	return at, nil
+}
+
+func later(at time.Time, n int, unit rrule.Frequency) time.Time {
+	switch unit {
+	case rrule.MINUTELY:
+		return at.Add(time.Duration(n) * time.Minute)
+	case rrule.HOURLY:
+		return at.Add(time.Duration(n) * time.Hour)
+	case rrule.DAILY:
+		return at.AddDate(0, 0, n)
+	case rrule.WEEKLY:
+		return at.AddDate(0, 0, 7*n)
+	case rrule.MONTHLY:
+		return at.AddDate(0, n, 0)
+	}
+	return at.AddDate(n, 0, 0)
 }

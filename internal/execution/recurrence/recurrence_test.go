@@ -14,7 +14,7 @@ func at(t testing.TB, text string, zone string) time.Time {
 	if err != nil {
 		t.Fatal(err)
 	}
-	when, err := ParseTime(text, loc)
+	when, err := ParseTime(text, loc, time.Unix(0, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,8 +103,24 @@ func TestBadRules(t *testing.T) {
 	if _, err := New(Rule{Count: 1}, time.Unix(100, 0), time.Unix(1, 0)); err == nil {
 		t.Error("an end before the start passed")
 	}
-	if _, err := ParseTime("tomorrow", time.UTC); err == nil {
-		t.Error("tomorrow passed as a time")
+	for _, text := range []string{"tomorrow", "+3 parsecs", "+", "+1 day 2 hours", "+1day+", "+1234567 days", ""} {
+		if when, err := ParseTime(text, time.UTC, time.Unix(0, 0)); err == nil {
+			t.Errorf("%q passed as the time %v", text, when)
+		}
+	}
+}
+
+func TestTimesFromNow(t *testing.T) {
+	t.Parallel()
+	now := at(t, "2026-03-28 12:00:00", "Europe/Berlin")
+	for text, want := range map[string]string{
+		"+4 hours": "2026-03-28 16:00:00", "+1y+1d": "2027-03-29 12:00:00", "+ 1 day +30min": "2026-03-29 12:30:00",
+		"+2mo": "2026-05-28 12:00:00", "+1 week": "2026-04-04 12:00:00",
+	} {
+		when, err := ParseTime(text, now.Location(), now)
+		if err != nil || when.Format(time.DateTime) != want {
+			t.Errorf("%s: %v, %v; want %s", text, when, err, want)
+		}
 	}
 }
 
