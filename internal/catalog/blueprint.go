@@ -176,7 +176,7 @@ func (s *Service) DeleteBlueprint(ctx context.Context, tenant, id string, force 
 	if err != nil {
 		return err
 	}
-	return s.library.Forget(orphan)
+	return errors.Join(s.library.unpublish(tenant, id), s.library.Forget(orphan))
 }
 
 func (s *Service) mayDelete(ctx context.Context, tx store.Tx, b store.Blueprint, force bool) error {

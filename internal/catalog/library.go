@@ -31,6 +31,7 @@ const MaxArchive = 1 << 30
 //	<dir>/deployments/<tenant>/<deployment>/...  work folders of deployments
 //	<dir>/resources/...                          shared files, put there by hand
 //	<dir>/incoming/...                           uploads under way
+//	<dir>/published/...                          links by the names that scripts of the original expect
 type Library struct {
 	store store.Store
 	dir   string

@@ -161,5 +161,8 @@ func (e *Environment) keep(ctx context.Context, h execution.SystemHost, b store.
 	b.Plan, b.Description, b.State, b.UpdatedAt = p, p.Description, store.BlueprintUploaded, e.Now()
 	b.Requirements, _ = requirements.(map[string]any)
 	b.Labels = mergeLabels(b.Labels, p.BlueprintLabels, x.CreatedBy, e.Now())
+	if err := e.Library.publish(ctx, b); err != nil {
+		return fmt.Errorf("publish the blueprint's files: %w", err)
+	}
 	return h.Write(ctx, func(tx store.Tx) error { return tx.UpdateBlueprint(ctx, b) })
 }

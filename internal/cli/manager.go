@@ -28,6 +28,7 @@ func (a *app) managerCommand() *cobra.Command {
 	f.StringVar(&c.DataDir, "data-dir", "windlass-data", "where the manager keeps its data")
 	f.StringVar(&c.Listen, "listen", "127.0.0.1:"+strconv.Itoa(defaultPort), "where the REST API listens; only this machine reaches it unless told otherwise")
 	f.StringVar(&c.Database, "database", "", "postgres:// URL; SQLite in the data directory by default")
+	f.StringVar(&c.ResourcesLink, "resources-link", "", "make this a link to the files of blueprints and deployments; /opt/manager/resources for scripts that expect them there")
 	f.BoolVar(&c.AllowPrivate, "allow-private-addresses", false, "let imports and archives be fetched from this machine's own networks too")
 	return group("manager", "Run a manager", start)
 }

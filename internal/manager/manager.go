@@ -36,6 +36,9 @@ type Config struct {
 	// AdminPassword is given to the admin user if this is the first start; ""
 	// generates one.
 	AdminPassword string
+	// ResourcesLink, if not "", is made a link to the files of blueprints and
+	// deployments, for scripts that name the original's /opt/manager/resources.
+	ResourcesLink string
 	// AllowPrivate lets blueprints and archives be fetched from loopback, private
 	// and link-local addresses too.
 	AllowPrivate bool
@@ -102,7 +105,7 @@ func (m *Manager) open(ctx context.Context) error {
 	if m.AdminPassword, err = users.Bootstrap(ctx, m.config.AdminPassword); err != nil {
 		return err
 	}
-	return m.assemble(users)
+	return m.assemble(ctx, users)
 }
 
 func openStore(ctx context.Context, c Config) (store.Store, error) {
@@ -116,7 +119,7 @@ func openStore(ctx context.Context, c Config) (store.Store, error) {
 }
 
 // assemble wires the services, from the files up to the API.
-func (m *Manager) assemble(users *access.Service) error {
+func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	name, err := managerName(m.config.DataDir)
 	if err != nil {
 		return err
@@ -124,6 +127,11 @@ func (m *Manager) assemble(users *access.Service) error {
 	library, err := catalog.OpenLibrary(m.store, filepath.Join(m.config.DataDir, "library"))
 	if err != nil {
 		return err
+	}
+	if m.config.ResourcesLink != "" {
+		if err := library.Publish(ctx, m.config.ResourcesLink); err != nil {
+			return err
+		}
 	}
 	m.scripts, err = script.New(script.Config{Root: filepath.Join(m.config.DataDir, "run"), Logger: m.log})
 	if err != nil {
