@@ -33,8 +33,12 @@ type apiError struct {
 func (e *apiError) Error() string { return e.Message }
 
 func isNotFound(err error) bool {
+	return hasStatus(err, http.StatusNotFound)
+}
+
+func hasStatus(err error, status int) bool {
 	var e *apiError
-	return errors.As(err, &e) && e.Status == http.StatusNotFound
+	return errors.As(err, &e) && e.Status == status
 }
 
 const apiPrefix = "/api/v3.1"

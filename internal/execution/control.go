@@ -45,6 +45,9 @@ func (s *Service) resume(ctx context.Context, tenant, id string, how Action) (st
 		if err != nil {
 			return err
 		}
+		if err := refuseInMaintenance(ctx, tx); err != nil {
+			return err
+		}
 		if e.Status == store.Started {
 			return nil // somebody runs it, or takes it over as soon as the lease ends
 		}

@@ -16,6 +16,9 @@ const defaultMaxConcurrent = 20
 // dequeue lets in whoever of the queue may start now. The caller holds
 // admissionLock, so nobody is let in twice.
 func (s *Service) dequeue(ctx context.Context, tx store.Tx) error {
+	if m, err := maintenanceIn(ctx, tx); err != nil || m.Status != MaintenanceOff {
+		return err // whoever ends the maintenance looks again
+	}
 	wide, err := executionsWhere(ctx, tx, 1, statusIs(store.Queued), isWide("true"))
 	if err != nil {
 		return err

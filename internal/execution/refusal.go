@@ -34,6 +34,9 @@ const (
 	CodeForbidden         = "forbidden_error"
 	CodeWhileCancelling   = "forbidden_while_cancelling"
 	CodeAvailabilityRules = "invalid_workflow_availability_rule_error"
+
+	CodeEnteringMaintenance = "entering_maintenance_mode"
+	CodeInMaintenance       = "maintenance_mode_active"
 )
 
 func refuse(code, format string, args ...any) *Refusal {
@@ -45,6 +48,8 @@ func refuse(code, format string, args ...any) *Refusal {
 		status = http.StatusNotFound
 	case CodeForbidden, CodeWhileCancelling:
 		status = http.StatusForbidden
+	case CodeEnteringMaintenance, CodeInMaintenance:
+		status = http.StatusServiceUnavailable
 	}
 	return &Refusal{Code: code, Status: status, Message: fmt.Sprintf(format, args...)}
 }

@@ -163,6 +163,9 @@ func (s *Service) runSchedules(ctx context.Context) {
 // startDue starts what is due and tells how long to wait for the next.
 func (s *Service) startDue(ctx context.Context) (time.Duration, error) {
 	for {
+		if m, err := maintenanceIn(ctx, s.store); err != nil || m.Status != MaintenanceOff {
+			return scheduleLook, err // whoever ends the maintenance wakes us up
+		}
 		next, err := s.store.NextDue(ctx)
 		if err != nil {
 			return 0, fmt.Errorf("find the next scheduled time: %w", err)

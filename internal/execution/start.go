@@ -36,6 +36,9 @@ func (s *Service) start(ctx context.Context, tx store.Tx, r StartRequest) (store
 	if err := tx.Lock(admissionLock); err != nil {
 		return none, err
 	}
+	if err := refuseInMaintenance(ctx, tx); err != nil {
+		return none, err
+	}
 	d, err := tx.GetDeployment(ctx, r.Tenant, r.DeploymentID)
 	if errors.Is(err, store.ErrNotFound) {
 		return none, refuse(CodeNotFound, "Requested `Deployment` with ID `%s` was not found", r.DeploymentID)
@@ -80,6 +83,9 @@ func (s *Service) startSystem(ctx context.Context, tx store.Tx, r SystemRequest)
 		return none, err
 	}
 	if err := tx.Lock(admissionLock); err != nil {
+		return none, err
+	}
+	if err := refuseInMaintenance(ctx, tx); err != nil {
 		return none, err
 	}
 	e := store.Execution{

@@ -59,6 +59,8 @@ var statuses = map[string]int{
 	"internal_server_error":                               http.StatusInternalServerError,
 	"not_implemented_error":                               http.StatusNotImplemented,
 	"too_many_streams_error":                              http.StatusServiceUnavailable,
+	"entering_maintenance_mode":                           http.StatusServiceUnavailable,
+	"maintenance_mode_active":                             http.StatusServiceUnavailable,
 	"request_timeout_error":                               http.StatusRequestTimeout,
 	"deployment_environment_creation_wait_exceeded_error": http.StatusInternalServerError,
 }

@@ -103,24 +103,6 @@ func (s *server) getClusterStatus(w http.ResponseWriter, r *request) error {
 	return ok(w, object{"status": "OK", "services": services})
 }
 
-func (s *server) getMaintenance(w http.ResponseWriter, _ *request) error {
-	return ok(w, object{
-		"status": "deactivated", "activated_at": "", "activation_requested_at": "", "remaining_executions": nil, "requested_by": "",
-	})
-}
-
-func (s *server) changeMaintenance(w http.ResponseWriter, r *request) error {
-	switch action := r.PathValue("action"); action {
-	case "deactivate": // it never is active
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	case "activate":
-		return notYet("Maintenance mode")
-	default:
-		return badParameter("Invalid action: %s, Valid action values are: ['activate', 'deactivate']", action)
-	}
-}
-
 func (s *server) checkLicense(w http.ResponseWriter, _ *request) error { return ok(w, "OK") }
 
 func (s *server) getIDP(w http.ResponseWriter, _ *request) error { return ok(w, "local") }

@@ -24,6 +24,8 @@ type Executions interface {
 	Cancel(ctx context.Context, tenant, id string, how execution.Action) (store.Execution, error)
 	Resume(ctx context.Context, tenant, id string, force bool) (store.Execution, error)
 	UpdateStatus(ctx context.Context, u execution.StatusUpdate) (store.Execution, error)
+	Maintenance(ctx context.Context) (execution.Maintenance, error)
+	SetMaintenance(ctx context.Context, on bool, by string) (execution.Maintenance, bool, error)
 	StartLater(ctx context.Context, r execution.StartRequest, at time.Time) (store.Execution, error)
 	AddSchedule(ctx context.Context, tx store.Tx, sc store.Schedule) (store.Schedule, error)
 	ChangeSchedule(ctx context.Context, tenant, deployment, id string, change func(*store.Schedule) error) (store.Schedule, error)

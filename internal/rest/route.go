@@ -129,6 +129,9 @@ func (rt *route) patterns() []string {
 func (s *server) serve(rt *route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req, err := s.admit(w, r, rt)
+		if err == nil && req.caller != nil {
+			err = s.checkMaintenance(req)
+		}
 		if err == nil && rt.body != nil {
 			err = s.readBody(w, req)
 		}

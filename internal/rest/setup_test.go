@@ -301,6 +301,22 @@ func (r *rooms) scheduler() (*execution.Service, error) {
 	return execution.New(execution.Config{Store: r.store, ManagerName: "m"})
 }
 
+func (r *rooms) Maintenance(ctx context.Context) (execution.Maintenance, error) {
+	s, err := r.scheduler()
+	if err != nil {
+		return execution.Maintenance{}, err
+	}
+	return s.Maintenance(ctx)
+}
+
+func (r *rooms) SetMaintenance(ctx context.Context, on bool, by string) (execution.Maintenance, bool, error) {
+	s, err := r.scheduler()
+	if err != nil {
+		return execution.Maintenance{}, false, err
+	}
+	return s.SetMaintenance(ctx, on, by)
+}
+
 func (r *rooms) StartLater(ctx context.Context, q execution.StartRequest, at time.Time) (store.Execution, error) {
 	s, err := r.scheduler()
 	if err != nil {
