@@ -49,7 +49,7 @@ func Plan(ctx context.Context, doc *yaml.Node, version plan.Version, opts Option
 		}
 	}
 	p := c.plan(version)
-	c.warn(p)
+	c.warnings()
 	list := c.sorted(c.leading)
 	if list.Err() != nil {
 		return nil, list

@@ -57,12 +57,6 @@ func (c *compiler) report(p *problem.Problem, at *yaml.Node, path *elements.Path
 	}
 }
 
-func (c *compiler) warning(at *yaml.Node, path *elements.Path, format string, args ...any) {
-	w := problem.New(problem.Logic, format, args...)
-	w.Warning = true
-	c.report(w, at, path)
-}
-
 // Locate fills in where a problem is: the place of the node, the import chain
 // and an excerpt.
 func Locate(p *problem.Problem, at *yaml.Node, path string) *problem.Problem {

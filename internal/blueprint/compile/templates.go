@@ -258,9 +258,9 @@ func (c *compiler) deploy(t *template, old *yaml.Node) *int64 {
 		return nil
 	}
 	path := t.path.Down("instances").Down("deploy")
-	c.warning(t.entry.node.KeyNode("instances"), path,
-		"instances.deploy is deprecated; write capabilities: {scalable: {properties: {default_instances: %s}}}",
-		value.Text(n.Value))
+	c.warn(problem.New(problem.Logic, "instances.deploy is deprecated").
+		WithHint("write capabilities: { scalable: { properties: { default_instances: %s } } }", value.Text(n.Value)),
+		t.entry.node.KeyNode("instances"), path)
 	var count int64
 	switch v := n.Value.(type) {
 	case int64:

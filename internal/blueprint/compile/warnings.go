@@ -1,95 +1,72 @@
 package compile
 
 import (
-	"windlass/internal/blueprint/plan"
+	"windlass/internal/blueprint/elements"
+	"windlass/internal/blueprint/problem"
 	"windlass/internal/blueprint/yaml"
 )
 
-// warn looks for what works but should not be there.
-func (c *compiler) warn(p *plan.Plan) {
-	c.warnUnusedInputs()
-	for e := range c.entries("node_types") {
-		c.warnOperations(e, "interfaces")
+// warnings looks for what works but should not be there. Every warning says
+// what to write instead.
+func (c *compiler) warnings() {
+	c.warnUnused()
+	for _, section := range []string{"node_types", "node_templates"} {
+		for e := range c.entries(section) {
+			c.warnInterfaces(e)
+		}
 	}
 	for e := range c.entries("node_templates") {
-		c.warnOperations(e, "interfaces")
-		if n := c.get(c.get(e.node, "properties"), "install_agent"); n != nil {
-			c.warning(e.node.Get("properties").KeyNode("install_agent"), e.path.Down("properties").Down("install_agent"),
-				"the property install_agent is deprecated; set agent_config.install_method")
-		}
-		if n := c.get(c.get(e.node, "properties"), "cloudify_agent"); n != nil {
-			c.warning(e.node.Get("properties").KeyNode("cloudify_agent"), e.path.Down("properties").Down("cloudify_agent"),
-				"the property cloudify_agent is deprecated; use agent_config")
+		c.warnProperties(e)
+	}
+}
+
+func (c *compiler) warn(w *problem.Problem, at *yaml.Node, path *elements.Path) {
+	w.Warning = true
+	c.report(w, at, path)
+}
+
+// warnProperties looks at properties that other ones have replaced.
+func (c *compiler) warnProperties(e entry) {
+	properties := c.get(e.node, "properties")
+	for _, old := range []struct{ name, instead string }{
+		{"install_agent", "write agent_config: { install_method: none }, or remote to install one"},
+		{"cloudify_agent", "write agent_config"},
+	} {
+		if at := properties.KeyNode(old.name); at != nil && c.hasAgentConfig(e) {
+			w := problem.New(problem.Logic, "the property %s is deprecated", old.name).WithHint("%s", old.instead)
+			c.warn(w, at, e.path.Down("properties").Down(old.name))
 		}
 	}
 }
 
-func (c *compiler) warnOperations(e entry, key string) {
-	interfaces := c.get(e.node, key)
+// hasAgentConfig tells whether the type of a template has what replaces the
+// old properties: a type of the user's may have a property of the same name.
+func (c *compiler) hasAgentConfig(e entry) bool {
+	t := c.nodeTypes[c.text(e.node, "type")]
+	if t == nil {
+		return false
+	}
+	_, ok := t.properties["agent_config"]
+	return ok
+}
+
+// warnInterfaces looks at interfaces and operations that nothing calls any more.
+func (c *compiler) warnInterfaces(e entry) {
+	interfaces := c.get(e.node, "interfaces")
 	if interfaces == nil || e.node.Builtin || e.node.File.IsBundled() {
 		return
 	}
-	path := e.path.Down(key)
-	validation := c.get(interfaces, "cloudify.interfaces.validation")
+	path := e.path.Down("interfaces")
+	const validation = "cloudify.interfaces.validation"
 	for _, old := range []struct{ name, now string }{{"creation", "create"}, {"deletion", "delete"}} {
-		if at := validation.KeyNode(old.name); at != nil {
-			c.warning(at, path.Down("cloudify.interfaces.validation").Down(old.name),
-				"the operation %s of cloudify.interfaces.validation is deprecated; its name is %s now", old.name, old.now)
+		if at := c.get(interfaces, validation).KeyNode(old.name); at != nil {
+			w := problem.New(problem.Logic, "the operation %s of %s is deprecated", old.name, validation)
+			c.warn(w.WithHint("its name is %s now", old.now), at, path.Down(validation).Down(old.name))
 		}
 	}
-	if at := interfaces.KeyNode("cloudify.interfaces.host"); at != nil {
-		c.warning(at, path.Down("cloudify.interfaces.host"), "the interface cloudify.interfaces.host is deprecated")
-	}
-}
-
-// warnUnusedInputs names the inputs of the main file that no get_input asks
-// for.
-func (c *compiler) warnUnusedInputs() {
-	inputs := c.sections["inputs"]
-	if inputs == nil || len(inputs.Pairs) == 0 {
-		return
-	}
-	u := usage{inputs: map[string]bool{}}
-	u.walk(c.doc)
-	if u.computed {
-		return
-	}
-	for e := range c.entries("inputs") {
-		if !u.inputs[e.name] && e.key.File != nil && len(e.key.File.Imports) <= 1 {
-			c.warning(e.key, e.path, "the input %s is not used", e.name)
-		}
-	}
-}
-
-// usage collects the names in calls of get_input.
-type usage struct {
-	inputs   map[string]bool
-	computed bool // some name is only known when it runs
-}
-
-func (u *usage) walk(n *yaml.Node) {
-	switch n.Kind {
-	case yaml.Sequence:
-		for _, item := range n.Items {
-			u.walk(item)
-		}
-	case yaml.Mapping:
-		for _, p := range n.Pairs {
-			if name, _ := p.Name(); name == "get_input" {
-				u.name(p.Value)
-			}
-			u.walk(p.Value)
-		}
-	}
-}
-
-func (u *usage) name(n *yaml.Node) {
-	if n.Kind == yaml.Sequence && len(n.Items) > 0 {
-		n = n.Items[0]
-	}
-	if name, ok := n.Text(); ok {
-		u.inputs[name] = true
-	} else {
-		u.computed = true
+	const host = "cloudify.interfaces.host"
+	if at := interfaces.KeyNode(host); at != nil {
+		w := problem.New(problem.Logic, "the interface %s is deprecated", host)
+		c.warn(w.WithHint("use cloudify.interfaces.lifecycle"), at, path.Down(host))
 	}
 }

@@ -187,19 +187,50 @@ func (m *merger) warnShadowed(section string, old, by yaml.Pair) {
 	}
 	name, _ := old.Name()
 	w := problem.New(problem.Logic, "this definition of %s does not count: the one imported from %s takes its place",
-		name, by.Key.Place().File)
+		name, by.Key.Place().File).WithHint("remove it, or give it a name that does not begin with cloudify.")
+	if !isShared(name) {
+		w.Hint = "remove it, or give it another name"
+	}
 	w.Warning = true
 	m.report(w, old.Key, (&elements.Path{Name: section}).Down(name))
+}
+
+// warnHidden tells of a definition in an import that has no effect beside that
+// of another import. The main document may well replace what it imports.
+func (m *merger) warnHidden(section string, kept, hidden yaml.Pair) {
+	if kept.Key.File == m.main.Root.File || kept.Key.File == hidden.Key.File || !differs(kept.Value, hidden.Value) {
+		return
+	}
+	name, _ := hidden.Name()
+	w := problem.New(problem.Logic, "this definition of %s does not count where it differs from the one in %s, which was imported before",
+		name, kept.Key.Place()).WithHint("remove one of them")
+	w.Warning = true
+	m.report(w, hidden.Key, (&elements.Path{Name: section}).Down(name))
+}
+
+// differs tells whether b says something else than a does; mappings are
+// compared in the keys that both have.
+func differs(a, b *yaml.Node) bool {
+	if a.Kind != yaml.Mapping || b.Kind != yaml.Mapping {
+		return !value.Equal(a.Plain(), b.Plain())
+	}
+	return slices.ContainsFunc(b.Pairs, func(p yaml.Pair) bool {
+		name, _ := p.Name()
+		other := a.Get(name)
+		return other != nil && !value.Equal(other.Plain(), p.Value.Plain())
+	})
 }
 
 func (m *merger) conflict(section string, s *section, i int, p yaml.Pair) {
 	switch section {
 	case "labels", "blueprint_labels", "resource_tags":
-		return // the first counts
+		m.warnHidden(section, s.pairs[i], p) // the first counts
+		return
 	case "namespaces_mapping":
 		return
 	case "workflows":
 		if filled, ok := fill(s.pairs[i].Value, p.Value); ok {
+			m.warnHidden(section, s.pairs[i], p)
 			s.pairs[i].Value = filled
 			return
 		}
