@@ -332,7 +332,13 @@ func (a *app) statusCommand() *cobra.Command {
 			service, _ := services[name].(object)
 			rows = append(rows, object{"service": name, "status": service["status"]})
 		}
-		return a.table("Services:", []string{"service", "status"}, rows)
+		if err := a.table("Services:", []string{"service", "status"}, rows); err != nil {
+			return err
+		}
+		sizes, _ := s["storage"].(object)
+		bytes, _ := sizes["database_bytes"].(int64)
+		a.say("Database: %.1f MB, with %v executions and %v events and logs", float64(bytes)/1e6, sizes["executions"], sizes["events"])
+		return nil
 	})
 }
 

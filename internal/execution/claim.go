@@ -29,6 +29,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 	var scheduler sync.WaitGroup
 	scheduler.Go(func() { s.runSchedules(ctx) })
+	scheduler.Go(func() { s.runRetention(ctx) })
 	defer scheduler.Wait()
 
 	if err := l.takeOver(ctx); err != nil && ctx.Err() == nil {

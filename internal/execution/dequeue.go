@@ -210,6 +210,20 @@ func tenantIs(name string) store.Filter {
 	return store.Filter{Field: "tenant_name", Values: []string{name}}
 }
 
+// boolSetting reads a switch of the manager's settings; it is off by default.
+func boolSetting(ctx context.Context, r store.Reader, name string) (bool, error) {
+	settings, err := r.ListSettings(ctx)
+	if err != nil {
+		return false, fmt.Errorf("read setting %s: %w", name, err)
+	}
+	for _, setting := range settings {
+		if on, ok := setting.Value.(bool); ok && setting.Name == name {
+			return on, nil
+		}
+	}
+	return false, nil
+}
+
 // intSetting reads a whole number from the manager's settings.
 func intSetting(ctx context.Context, r store.Reader, name string, otherwise int) (int, error) {
 	settings, err := r.ListSettings(ctx)

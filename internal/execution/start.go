@@ -217,10 +217,16 @@ func (s *Service) admit(ctx context.Context, tx store.Tx, e *store.Execution, qu
 		return err
 	}
 	block := Admit(c, n)
+	behind := false
+	if block != nil {
+		if behind, err = boolSetting(ctx, tx, "queue_behind_system_wide"); err != nil {
+			return err
+		}
+	}
 	switch {
 	case block == nil:
 		e.Status = store.Pending
-	case queue:
+	case queue || block.SystemWide && !e.IsSystemWorkflow && behind:
 		e.Status, e.QueuedAt = store.Queued, s.now()
 	default:
 		return block.Refusal

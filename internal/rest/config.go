@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"windlass/internal/access"
+	"windlass/internal/execution"
 	"windlass/internal/store"
 	"windlass/internal/value"
 )
@@ -27,6 +28,12 @@ func defaultSettings() []setting {
 		{scope: "rest", name: "blueprint_folder_max_files", value: int64(10000), kind: integer},
 		{scope: "rest", name: "default_page_size", value: int64(pageSize), kind: integer},
 		{scope: "rest", name: "max_concurrent_workflows", value: int64(20), kind: integer},
+		// As the original's 7.x: what can't start beside a system-wide execution waits, also unasked.
+		{scope: "rest", name: "queue_behind_system_wide", value: false, kind: boolean},
+		// What is kept of executions that have ended; 0 keeps all.
+		{scope: "retention", name: "retention_executions_days", value: int64(execution.KeepExecutionsDays), kind: integer},
+		{scope: "retention", name: "retention_executions_count", value: int64(execution.KeepExecutionsCount), kind: integer},
+		{scope: "retention", name: "retention_events_days", value: int64(execution.KeepEventsDays), kind: integer},
 		{scope: "workflow", name: "task_retries", value: int64(60), kind: integer},
 		{scope: "workflow", name: "task_retry_interval", value: int64(15), kind: integer},
 		{scope: "workflow", name: "subgraph_retries", value: int64(0), kind: integer},

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"windlass/internal/store"
 )
 
 var managerShape = shape[*server]{name: "Manager", fields: []field[*server]{
@@ -44,7 +45,26 @@ func (s *server) getStatus(w http.ResponseWriter, r *request) error {
 			services[name] = object{"status": st, "is_remote": false, "extra_info": object{}}
 		}
 	}
-	return ok(w, object{"status": status, "services": services})
+	body := object{"status": status, "services": services}
+	if !summary {
+		body["storage"] = s.storage(r)
+	}
+	return ok(w, body)
+}
+
+// storage tells how much is kept; what can't be found out is null.
+func (s *server) storage(r *request) object {
+	sizes := object{"database_bytes": nil, "executions": nil, "events": nil}
+	if n, err := s.Store.Size(r.Context()); err == nil {
+		sizes["database_bytes"] = n
+	}
+	if page, err := s.Store.ListExecutions(r.Context(), store.Query{Limit: 1}); err == nil {
+		sizes["executions"] = int64(page.Total)
+	}
+	if page, err := s.Store.ListEvents(r.Context(), store.Query{Limit: 1}); err == nil {
+		sizes["events"] = int64(page.Total)
+	}
+	return sizes
 }
 
 func (s *server) getOK(w http.ResponseWriter, r *request) error {

@@ -69,4 +69,7 @@ type EventWriter interface {
 	// DeleteEvents removes the deployment's events of the given types (all if
 	// empty) stored before the time (all if zero) and returns how many.
 	DeleteEvents(ctx context.Context, tenant, deployment string, types []string, before time.Time) (int, error)
+	// TrimEvents removes up to limit of an execution's oldest events and logs
+	// and tells how many it were.
+	TrimEvents(ctx context.Context, executionID string, limit int) (int, error)
 }

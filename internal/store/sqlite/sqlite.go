@@ -66,7 +66,7 @@ func Open(ctx context.Context, path string) (store.Store, error) {
 
 func open(ctx context.Context, path string) (_ *Store, err error) {
 	s := &Store{path: path}
-	if s.lock, err = lockFile(path + ".lock"); err != nil {
+	if s.lock, err = lockFile(ctx, path+".lock"); err != nil {
 		return nil, err
 	}
 	var db *sql.DB

@@ -366,3 +366,33 @@ func (t *Tx) DeleteEvents(ctx context.Context, tenant, deployment string, types 
 		logs = (SELECT COUNT(*) FROM events e WHERE e.execution_num = progress.num AND e.is_log) WHERE `+these, deployment, tenant)
 	return int(n), err
 }
+
+// TrimEvents removes the oldest events of an execution.
+func (t *Tx) TrimEvents(ctx context.Context, executionID string, limit int) (int, error) {
+	// The first statement holds off those who store events.
+	if _, err := t.conn.Exec(ctx, "UPDATE progress SET events = events WHERE execution_id = ?", executionID); err != nil {
+		return 0, err
+	}
+	type oldest struct {
+		num, seq int64
+		isLog    bool
+	}
+	found, err := all(ctx, t.conn, func(o *oldest) []any { return []any{&o.num, &o.seq, &o.isLog} },
+		"SELECT execution_num, seq, is_log FROM events WHERE execution_num = (SELECT num FROM progress WHERE execution_id = ?) ORDER BY seq LIMIT ?",
+		executionID, limit)
+	if err != nil || len(found) == 0 {
+		return 0, err
+	}
+	logs := 0
+	for _, o := range found {
+		if o.isLog {
+			logs++
+		}
+	}
+	last := found[len(found)-1]
+	if _, err := t.conn.Exec(ctx, "DELETE FROM events WHERE execution_num = ? AND seq <= ?", last.num, last.seq); err != nil {
+		return 0, err
+	}
+	_, err = t.conn.Exec(ctx, "UPDATE progress SET events = events - ?, logs = logs - ? WHERE execution_id = ?", len(found)-logs, logs, executionID)
+	return len(found), err
+}

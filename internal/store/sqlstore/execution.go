@@ -43,6 +43,7 @@ var executions = view[store.Execution]{
 			"ended_at":                {expr: "t.ended_at", kind: instant, nullable: true},
 			"scheduled_for":           {expr: "t.scheduled_for", kind: instant, nullable: true},
 			"error":                   {expr: "t.error", nullable: true},
+			"stored_events":           {expr: "(p.events + p.logs)", kind: number, join: "progress"},
 			"total_operations":        {expr: "p.total_operations", kind: number, join: "progress"},
 			"finished_operations":     {expr: "p.finished_operations", kind: number, join: "progress"},
 		}),

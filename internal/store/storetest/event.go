@@ -255,4 +255,34 @@ var eventTests = []test{
 			s.Errorf("numbers start anew: %+v", got)
 		}
 	}},
+	{"are trimmed, oldest first", func(s *subject) {
+		started := store.Execution{Owned: store.Owned{Tenant: "a", CreatedAt: at(1)}, ID: "e1", Status: store.Started}
+		other := started
+		other.ID = "e2"
+		s.write(func(tx store.Tx) error { return errors.Join(tx.AddExecution(s.ctx(), started), tx.AddExecution(s.ctx(), other)) })
+		s.write(func(tx store.Tx) error {
+			return tx.AddEvents(s.ctx(), []store.Event{
+				{ExecutionID: "e1", Type: store.TypeEvent}, {ExecutionID: "e2", Type: store.TypeEvent}, {ExecutionID: "e1", Type: store.TypeLog}, {ExecutionID: "e1", Type: store.TypeLog},
+			})
+		})
+		for _, want := range []int{2, 1, 0} {
+			var n int
+			s.write(func(tx store.Tx) (err error) { n, err = tx.TrimEvents(s.ctx(), "e1", 2); return err })
+			if n != want {
+				s.Errorf("%d events were trimmed, want %d", n, want)
+			}
+			_, left := messages(s, store.Query{Filters: []store.Filter{field("execution_id", "e1")}, Limit: 1})
+			if wantLeft := map[int]int{2: 1, 1: 0, 0: 0}[want]; left != wantLeft {
+				s.Errorf("%d events are left, want %d", left, wantLeft)
+			}
+		}
+		page, err := s.ListExecutions(s.ctx(), store.Query{Filters: []store.Filter{{Field: "stored_events", Op: store.AtLeast, Values: []string{"1"}}}})
+		s.must(err)
+		if len(page.Items) != 1 || page.Items[0].ID != "e2" {
+			s.Errorf("with events: %v", page.Items)
+		}
+		if _, err := s.TailEvents(s.ctx(), "e2", 0, 5); err != nil {
+			s.Error(err)
+		}
+	}},
 }
