@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"windlass/internal/blueprint"
 	"windlass/internal/blueprint/plan"
 	"windlass/internal/preparation"
+	"windlass/internal/topology"
 	"windlass/internal/value"
 )
 
@@ -20,6 +22,7 @@ type planOptions struct {
 	deploy bool
 	newer  bool
 	stdio  bool
+	brief  bool
 }
 
 // planCommand is for scripts, editors, and whoever wants to see what was made
@@ -35,6 +38,9 @@ func (a *app) planCommand() *cobra.Command {
 			return answerPlanRequests(c.Context(), a.Stdin, a.Stdout)
 		case len(args) == 0:
 			return usageError{errors.New("name the blueprint's file, or use --stdio")}
+		}
+		if o.brief {
+			return a.summarise(c.Context(), args[0], o)
 		}
 		result, err := a.planFile(c.Context(), args[0], o)
 		var usage usageError
@@ -52,6 +58,7 @@ func (a *app) planCommand() *cobra.Command {
 	flags.StringArrayVarP(&o.inputs, "inputs", "i", nil, "inputs of the deployment plan")
 	flags.BoolVar(&o.deploy, "deploy", false, "go on to the deployment plan")
 	flags.BoolVar(&o.newer, "no-validate-version", false, "let elements pass that are newer than the blueprint's version")
+	flags.BoolVar(&o.brief, "summary", false, "print what is in the plan, for people")
 	flags.BoolVar(&o.stdio, "stdio", false, "answer requests from standard input, one JSON object a line")
 	return c
 }
@@ -61,11 +68,7 @@ func (a *app) planFile(ctx context.Context, path string, o planOptions) (any, er
 	if err != nil {
 		return nil, err
 	}
-	opts := blueprint.Options{NoVersionCheck: o.newer}
-	if len(o.bases) > 0 {
-		opts.ResourcesBase, opts.AdditionalResources = o.bases[0], o.bases[1:]
-	}
-	p, warnings, err := blueprint.Parse(ctx, blueprint.Source{Path: path}, opts)
+	p, warnings, err := blueprint.Parse(ctx, blueprint.Source{Path: path}, o.parsing())
 	for _, w := range warnings {
 		fmt.Fprint(a.Stderr, w.Text())
 	}
@@ -74,6 +77,61 @@ func (a *app) planFile(ctx context.Context, path string, o planOptions) (any, er
 	}
 	d, err := preparation.HandleDeploy(preparation.DeployRequest{Plan: p, Inputs: inputs}, randomIDs())
 	return planResult(d, err)
+}
+
+func (o planOptions) parsing() blueprint.Options {
+	opts := blueprint.Options{NoVersionCheck: o.newer}
+	if len(o.bases) > 0 {
+		opts.ResourcesBase, opts.AdditionalResources = o.bases[0], o.bases[1:]
+	}
+	return opts
+}
+
+// summarise prints what is in a plan for people.
+func (a *app) summarise(ctx context.Context, path string, o planOptions) error {
+	p, warnings, err := blueprint.Parse(ctx, blueprint.Source{Path: path}, o.parsing())
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		fmt.Fprint(a.Stderr, w.Text())
+	}
+	instances, err := topology.Expand(p.Nodes, p.ScalingGroups, nil, randomIDs())
+	if err != nil {
+		return err
+	}
+	of := map[string]int64{}
+	for _, i := range instances {
+		of[i.NodeID]++
+	}
+	var rows []object
+	for _, n := range p.Nodes {
+		var related []string
+		for _, r := range n.Relationships {
+			related = append(related, fmt.Sprintf("%s %s", r.Type[strings.LastIndex(r.Type, ".")+1:], r.TargetID))
+		}
+		rows = append(rows, object{
+			"node": n.ID, "type": n.Type, "instances": of[n.ID], "host": n.HostID, "relationships": strings.Join(related, ", "),
+			"operations": int64(mapped(n)),
+		})
+	}
+	if err := a.table("Nodes:", []string{"node", "type", "instances", "host", "relationships", "operations"}, rows); err != nil {
+		return err
+	}
+	a.say("%s: %d nodes, %d instances, %d inputs, %d outputs, %d capabilities, %d workflows",
+		p.Version.Raw, len(p.Nodes), len(instances), len(p.Inputs), len(p.Outputs), len(p.Capabilities), len(p.Workflows))
+	return nil
+}
+
+// mapped counts the node's operations that do something, each once.
+func mapped(n *plan.Node) int {
+	count := 0
+	for name, op := range n.Operations {
+		if strings.Contains(name, ".") && op.IsMapped() {
+			count++
+		}
+	}
+	return count
 }
 
 // planResult brings a plan, or whatever else there is, into its JSON shape.

@@ -259,7 +259,9 @@ var eventTests = []test{
 		started := store.Execution{Owned: store.Owned{Tenant: "a", CreatedAt: at(1)}, ID: "e1", Status: store.Started}
 		other := started
 		other.ID = "e2"
-		s.write(func(tx store.Tx) error { return errors.Join(tx.AddExecution(s.ctx(), started), tx.AddExecution(s.ctx(), other)) })
+		s.write(func(tx store.Tx) error {
+			return errors.Join(tx.AddExecution(s.ctx(), started), tx.AddExecution(s.ctx(), other))
+		})
 		s.write(func(tx store.Tx) error {
 			return tx.AddEvents(s.ctx(), []store.Event{
 				{ExecutionID: "e1", Type: store.TypeEvent}, {ExecutionID: "e2", Type: store.TypeEvent}, {ExecutionID: "e1", Type: store.TypeLog}, {ExecutionID: "e1", Type: store.TypeLog},
