@@ -58,6 +58,13 @@ type Element struct {
 
 	// Free content is not looked into: values of users, functions.
 	Free bool
+
+	// What follows does not count in checks.
+	Means   Meaning
+	Choices []string // texts that are meant to stand here; nil for any
+	// Partial lists keys each of which makes an entry that lacks required keys
+	// good all the same: an import may have the rest of it.
+	Partial []string
 }
 
 // Key is one of the fixed keys of an element.

@@ -7,7 +7,7 @@ func Property() *Element {
 		{"required", from(since(2), flag("Whether a value must be given; default true."))},
 		{"default", verbatim(anything("Value where none is given."))},
 		{"description", word("What it is for.")},
-		{"type", text("A built-in type or a data type; none for anything.")},
+		{"type", means(DataType, text("A built-in type or a data type; none for anything."))},
 	}}
 }
 
@@ -28,8 +28,8 @@ func Parameter() *Element {
 	e := Property()
 	e.Doc = "A parameter."
 	e.Keys = append(e.Keys,
-		Key{"item_type", from(since(4), text("Type of the items of a list."))},
-		Key{"constraints", list("Conditions that a value must meet.", verbatim(required(freeDict("An operator with its argument."))))},
+		Key{"item_type", from(since(4), means(PrimitiveType, text("Type of the items of a list.")))},
+		Key{"constraints", list("Conditions that a value must meet.", means(Constraint, verbatim(required(freeDict("An operator with its argument.")))))},
 	)
 	return e
 }
@@ -38,7 +38,7 @@ func Parameter() *Element {
 func PluginProperty() *Element {
 	return &Element{Doc: "A property.", Keys: []Key{
 		{"description", word("What it is for.")},
-		{"type", text("A built-in type or a data type.")},
+		{"type", means(DataType, text("A built-in type or a data type."))},
 		{"display_label", from(since(3), word("Name shown to people."))},
 		{"value", anything("Its value; usually given with the import.")},
 	}}
@@ -51,7 +51,7 @@ func dataTypes() *Element {
 		Doc: "A data type.", Required: true, Keys: []Key{
 			{"properties", verbatim(entries("Its properties.", Property()))},
 			{"description", text("What it is.")},
-			{"derived_from", text("Data type that it extends.")},
+			{"derived_from", means(DataType, text("Data type that it extends."))},
 			{"version", text("Version of the definition.")},
 		},
 	}))
@@ -59,7 +59,7 @@ func dataTypes() *Element {
 
 func nodeTypes() *Element {
 	return entries("Kinds of nodes.", &Element{Doc: "A node type.", Required: true, Keys: []Key{
-		{"derived_from", text("Node type that it extends.")},
+		{"derived_from", means(NodeType, text("Node type that it extends."))},
 		{"interfaces", typeInterfaces("Its operations.")},
 		{"properties", verbatim(entries("Properties of its nodes.", Property()))},
 		{"runtime_properties", verbatim(entries("Properties that instances have at run time.", Property()))},
@@ -68,7 +68,7 @@ func nodeTypes() *Element {
 
 func relationshipTypes() *Element {
 	return entries("Kinds of relationships.", &Element{Doc: "A relationship type.", Required: true, Keys: []Key{
-		{"derived_from", text("Relationship type that it extends.")},
+		{"derived_from", means(RelationshipType, text("Relationship type that it extends."))},
 		{"properties", verbatim(entries("Its properties.", Property()))},
 		{"source_interfaces", typeInterfaces("Operations on the source.")},
 		{"target_interfaces", typeInterfaces("Operations on the target.")},
@@ -80,15 +80,15 @@ func typeInterfaces(doc string) *Element {
 }
 
 func templateInterfaces(doc string) *Element {
-	return interfaces(doc, verbatim(freeDict("Values for the inputs of the operation.")))
+	return interfaces(doc, means(OperationInputs, verbatim(freeDict("Values for the inputs of the operation."))))
 }
 
 func interfaces(doc string, inputs *Element) *Element {
 	operation := &Element{
-		Doc: "An operation: its implementation, or more about it.", Leaf: []Type{String}, Keys: []Key{
-			{"implementation", text("Plugin and function, or a script; empty for nothing.")},
+		Doc: "An operation: its implementation, or more about it.", Leaf: []Type{String}, Means: Implementation, Keys: []Key{
+			{"implementation", means(Implementation, text("Plugin and function, or a script; empty for nothing."))},
 			{"inputs", inputs},
-			{"executor", word("Where it runs: central_deployment_agent or host_agent.")},
+			{"executor", oneOf(executors(), word("Where it runs: central_deployment_agent or host_agent."))},
 			{"max_retries", from(since(1), integer("Retries after a failure; -1 for no end."))},
 			{"retry_interval", from(since(1), number("Seconds between retries."))},
 			{"timeout", number("Seconds that it may take.")},
@@ -99,8 +99,8 @@ func interfaces(doc string, inputs *Element) *Element {
 }
 
 func nodeTemplates() *Element {
-	return entries("The nodes.", &Element{Doc: "A node template.", Required: true, Keys: []Key{
-		{"type", required(text("Its node type."))},
+	return entries("The nodes.", &Element{Doc: "A node template.", Required: true, Partial: []string{"relationships"}, Keys: []Key{
+		{"type", means(NodeType, required(text("Its node type.")))},
 		{"instances", &Element{Doc: "Old form of capabilities.", Keys: []Key{
 			{"deploy", required(integer("Number of instances."))},
 		}}},
@@ -110,13 +110,13 @@ func nodeTemplates() *Element {
 		{"interfaces", templateInterfaces("Operations, in addition to those of the type or instead of them.")},
 		{"relationships", list("Relationships to other nodes, in order.", &Element{
 			Doc: "A relationship.", Required: true, Keys: []Key{
-				{"type", required(text("Its relationship type."))},
-				{"target", required(text("The other node."))},
-				{"properties", freeDict("Values for the properties of the relationship type.")},
+				{"type", means(RelationshipType, required(text("Its relationship type.")))},
+				{"target", means(NodeTemplate, required(text("The other node.")))},
+				{"properties", means(RelationshipProperties, freeDict("Values for the properties of the relationship type."))},
 				{"source_interfaces", templateInterfaces("Operations on this node.")},
 				{"target_interfaces", templateInterfaces("Operations on the other node.")},
 			},
 		})},
-		{"properties", freeDict("Values for the properties of the type.")},
+		{"properties", means(NodeProperties, freeDict("Values for the properties of the type."))},
 	}})
 }
