@@ -189,7 +189,7 @@ func head(root *yaml.Node, gates bool) (plan.Version, problem.List) {
 				WithHint("begin with %s: cloudify_dsl_1_5", key), root, path)
 		case isText && !known:
 			p := problem.Coded(problem.Logic, 29, "Unexpected %s %s; Currently supported versions are: ['%s']",
-				key, text, strings.Join(versionNames(), "', '"))
+				key, text, strings.Join(elements.Versions(), "', '"))
 			report(p.WithHint("the newest version is cloudify_dsl_1_5"), n, path)
 		}
 		version.Raw, version.Definitions = text, parsed
@@ -205,16 +205,10 @@ func head(root *yaml.Node, gates bool) (plan.Version, problem.List) {
 	return version, problems
 }
 
-func versionNames() []string {
-	return []string{
-		"cloudify_dsl_1_0", "cloudify_dsl_1_1", "cloudify_dsl_1_2", "cloudify_dsl_1_3", "cloudify_dsl_1_4", "cloudify_dsl_1_5",
-	}
-}
-
 // versions are the versions of the language, taken apart.
 func versions() map[string][]int {
 	all := map[string][]int{}
-	for minor, name := range versionNames() {
+	for minor, name := range elements.Versions() {
 		all[name] = []int{1, minor}
 	}
 	return all

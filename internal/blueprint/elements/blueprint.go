@@ -16,7 +16,7 @@ func number(doc string) *Element { return &Element{Doc: doc, Leaf: []Type{Number
 
 // anything is a value of the user's, perhaps with functions in it.
 func anything(doc string) *Element {
-	return &Element{Doc: doc, Leaf: []Type{List, Bool, Number, String, Dict}, Free: true}
+	return &Element{Doc: doc, Leaf: []Type{List, Bool, Number, String, Dict}, Free: true, Means: Value}
 }
 
 func freeDict(doc string) *Element { return &Element{Doc: doc, Leaf: []Type{Dict}, Free: true} }
@@ -36,9 +36,9 @@ func from(v Version, e *Element) *Element { e.Since = v; return e }
 // Blueprint is the whole document after its imports were merged in.
 func Blueprint() *Element {
 	return &Element{Doc: "A blueprint.", Keys: []Key{
-		{"tosca_definitions_version", word("Version of the language, such as cloudify_dsl_1_5.")},
+		{"tosca_definitions_version", oneOf(Versions(), word("Version of the language, such as cloudify_dsl_1_5."))},
 		{"description", from(since(2), text("What the blueprint is for."))},
-		{"imports", list("Imports; merged in before.", text("An import."))},
+		{"imports", list("Imports; merged in before.", means(Import, text("An import.")))},
 		{"dsl_definitions", from(since(2), &Element{
 			Doc: "A place for YAML anchors; its content means nothing.", Leaf: []Type{Dict, List}, Free: true,
 		})},
@@ -61,7 +61,7 @@ func Blueprint() *Element {
 		{"labels", labels("Labels of the deployment.")},
 		{"blueprint_labels", labels("Labels of the blueprint.")},
 		{"deployment_settings", deploymentSettings()},
-		{"resource_tags", from(since(3), entries("Tags for resources made by plugins.", anything("Value of a tag.")))},
+		{"resource_tags", from(since(3), entries("Tags for resources made by plugins.", means(Plain, anything("Value of a tag."))))},
 	}}
 }
 
@@ -73,7 +73,7 @@ func Head() *Element {
 		{"tosca_definitions_version", all.Key("tosca_definitions_version")},
 		{"dsl_definitions", all.Key("dsl_definitions")},
 		{"imports", list("Further documents that this one builds on.", &Element{
-			Doc: "An import, with properties for the plugins in it if it is a mapping.", Leaf: []Type{String, Dict},
+			Doc: "An import, with properties for the plugins in it if it is a mapping.", Leaf: []Type{String, Dict}, Means: Import,
 		})},
 	}}
 }
@@ -87,7 +87,7 @@ func exposed(doc string) *Element {
 
 func labels(doc string) *Element {
 	return entries(doc, &Element{Doc: "A label.", Required: true, Keys: []Key{
-		{"values", required(freeList("Its values."))},
+		{"values", required(means(Value, freeList("Its values.")))},
 	}})
 }
 
@@ -95,7 +95,7 @@ func plugins() *Element {
 	return entries("Plugins that carry out operations and workflows.", &Element{
 		Doc: "A plugin.", Required: true, Keys: []Key{
 			{"source", word("Where its code is.")},
-			{"executor", required(word("Where its operations run: central_deployment_agent or host_agent."))},
+			{"executor", required(oneOf(executors(), word("Where its operations run: central_deployment_agent or host_agent.")))},
 			{"install", flag("Whether it has to be installed; default true.")},
 			{"install_arguments", from(since(1), word("Further arguments of its installation."))},
 			{"package_name", from(since(2), word("Name of its package."))},
@@ -112,13 +112,13 @@ func plugins() *Element {
 
 func groups() *Element {
 	return entries("Named sets of nodes.", &Element{Doc: "A group.", Keys: []Key{
-		{"members", required(list("Names of nodes and groups.", text("A name.")))},
+		{"members", required(list("Names of nodes and groups.", means(Member, text("A name."))))},
 		{"policies", entries("Policies of the group.", &Element{Doc: "A policy.", Keys: []Key{
-			{"type", required(text("Policy type."))},
-			{"properties", freeDict("Values for the properties of the policy type.")},
+			{"type", required(means(PolicyType, text("Policy type.")))},
+			{"properties", means(PolicyProperties, freeDict("Values for the properties of the policy type."))},
 			{"triggers", entries("What happens when the policy applies.", &Element{Doc: "A trigger.", Keys: []Key{
-				{"type", required(text("Policy trigger."))},
-				{"parameters", freeDict("Values for the parameters of the trigger.")},
+				{"type", required(means(PolicyTrigger, text("Policy trigger.")))},
+				{"parameters", means(TriggerParameters, freeDict("Values for the parameters of the trigger."))},
 			}})},
 		}})},
 	}})
@@ -126,9 +126,9 @@ func groups() *Element {
 
 func policies() *Element {
 	return from(since(3), entries("Policies for groups.", &Element{Doc: "A policy.", Required: true, Keys: []Key{
-		{"type", required(text("cloudify.policies.scaling."))},
+		{"type", required(oneOf([]string{"cloudify.policies.scaling"}, text("cloudify.policies.scaling.")))},
 		{"properties", Scalable()},
-		{"targets", required(list("Names of groups.", text("A group.")))},
+		{"targets", required(list("Names of groups.", means(Group, text("A group."))))},
 	}}))
 }
 
@@ -143,7 +143,7 @@ func policyTypes(schema string) *Element {
 // Scalable is the numbers of instances of a node or group.
 func Scalable() *Element {
 	count := func(doc string, more ...Type) *Element {
-		return &Element{Doc: doc, Leaf: append([]Type{Int, Dict}, more...), Free: true}
+		return &Element{Doc: doc, Leaf: append([]Type{Int, Dict}, more...), Free: true, Means: Value}
 	}
 	return verbatim(&Element{Doc: "Numbers of instances.", Keys: []Key{
 		{"min_instances", count("Smallest number; default 0.")},
@@ -154,14 +154,15 @@ func Scalable() *Element {
 
 func workflows() *Element {
 	return entries("Workflows.", &Element{
-		Doc: "A workflow: where it is, or more about it.", Required: true, Leaf: []Type{String}, Keys: []Key{
-			{"mapping", required(text("Plugin and function, or a script."))},
+		Doc: "A workflow: where it is, or more about it.", Required: true, Leaf: []Type{String}, Means: Implementation,
+		Partial: []string{"parameters", "is_cascading", "availability_rules"}, Keys: []Key{
+			{"mapping", required(means(Implementation, text("Plugin and function, or a script.")))},
 			{"parameters", verbatim(entries("Parameters.", Parameter()))},
 			{"is_cascading", flag("Whether it also runs in contained services.")},
 			{"availability_rules", from(since(4), &Element{Doc: "When it may be started.", Verbatim: true, Keys: []Key{
 				{"available", flag("false: never.")},
 				{"node_instances_active", verbatim(freeList("all, partial, none: how many node instances must be started."))},
-				{"node_types_required", verbatim(list("Node types of which there must be one.", word("A node type.")))},
+				{"node_types_required", verbatim(list("Node types of which there must be one.", means(NodeType, word("A node type."))))},
 			}})},
 		},
 	})
@@ -170,14 +171,14 @@ func workflows() *Element {
 func deploymentSettings() *Element {
 	return &Element{Doc: "Defaults for deployments of the blueprint.", Keys: []Key{
 		{"default_schedules", entries("Schedules that a deployment gets.", &Element{Doc: "A schedule.", Required: true, Keys: []Key{
-			{"workflow", required(text("Workflow to run."))},
+			{"workflow", required(means(Workflow, text("Workflow to run.")))},
 			{"execution_arguments", &Element{Doc: "How to run it.", Keys: []Key{
 				{"force", flag("Run beside other executions.")},
 				{"is_dry_run", flag("Only show what would be done.")},
 				{"wait_after_fail", integer("Seconds to wait after a failure.")},
 				{"allow_custom_parameters", flag("Take parameters that are not declared.")},
 			}}},
-			{"workflow_parameters", freeDict("Values for its parameters.")},
+			{"workflow_parameters", means(WorkflowParameters, freeDict("Values for its parameters."))},
 			{"since", required(text("First time: YYYY-MM-DD HH:MM, HH:MM or +N unit."))},
 			{"until", text("Last time, in the same forms.")},
 			{"recurrence", text("How often: N unit.")},
@@ -190,6 +191,6 @@ func deploymentSettings() *Element {
 		}})},
 		{"default_groups", freeList("Deployment groups that it joins.")},
 		{"id_template", text("Template for ids of deployments.")},
-		{"display_name", &Element{Doc: "Display name of deployments.", Leaf: []Type{String, Dict}, Free: true}},
+		{"display_name", &Element{Doc: "Display name of deployments.", Leaf: []Type{String, Dict}, Free: true, Means: Value}},
 	}}
 }
