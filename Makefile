@@ -62,6 +62,10 @@ bench: build ## Measure: parsing, engine, storage, scripts, start-up
 fuzz: ## Fuzz every target for SECONDS each (default 60)
 	scripts/fuzz.sh $(SECONDS)
 
+.PHONY: soak
+soak: test-setup build ## Kill managers and break stores for SECONDS (default 60); fails if anything was lost, doubled or stuck
+	scripts/soak.sh $(SECONDS)
+
 .PHONY: clean
 clean: ## Remove what was built and installed here
 	rm -rf bin $(TOOLS) $(VENV) .demo

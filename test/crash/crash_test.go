@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -186,10 +187,10 @@ func (m *manager) waitEnd(id string) run {
 	}
 }
 
-func (m *manager) newest(workflow string) string {
+func (m *manager) newest(deployment, workflow string) string {
 	m.t.Helper()
 	var runs []run
-	if err := json.Unmarshal(m.must("executions", "list", "-d", "d", "--json"), &runs); err != nil {
+	if err := json.Unmarshal(m.must("executions", "list", "-d", deployment, "--json"), &runs); err != nil {
 		m.t.Fatal(err)
 	}
 	for _, r := range runs {
@@ -211,37 +212,93 @@ func write(t *testing.T, file, text string, mode os.FileMode) {
 	}
 }
 
-func TestKillInTheMiddleOfInstallOnSQLite(t *testing.T) {
+// kills is how many kills each database gets in an ordinary run.
+const kills = 100
+
+func TestKillInTheMiddleOnSQLite(t *testing.T) {
 	t.Parallel()
-	killLoop(t, newManager(t))
+	killLoop(t, newManager(t), budget(t))
 }
 
-func TestKillInTheMiddleOfInstallOnPostgres(t *testing.T) {
+func TestKillInTheMiddleOnPostgres(t *testing.T) {
 	t.Parallel()
 	server := os.Getenv("WINDLASS_TEST_POSTGRES")
 	if server == "" {
 		t.Skip("WINDLASS_TEST_POSTGRES is not set: run `make test`")
 	}
-	killLoop(t, newManager(t, "--database", freshDatabase(t, server)))
+	killLoop(t, newManager(t, "--database", freshDatabase(t, server)), budget(t))
 }
 
-func killLoop(t *testing.T, m *manager) {
-	record := filepath.Join(m.home, "record")
+// budget tells whether to go on after so many kills: for WINDLASS_SOAK seconds
+// if that is set, else for an ordinary run's kills.
+func budget(t *testing.T) func(kills int) bool {
+	t.Helper()
+	text := os.Getenv("WINDLASS_SOAK")
+	if text == "" {
+		return func(done int) bool { return done < kills }
+	}
+	seconds, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("WINDLASS_SOAK: %v", err)
+	}
+	end := time.Now().Add(time.Duration(seconds) * time.Second)
+	return func(int) bool { return time.Now().Before(end) }
+}
+
+// killLoop installs and uninstalls one deployment after the other, and kills
+// the manager at random moments meanwhile.
+func killLoop(t *testing.T, m *manager, more func(kills int) bool) {
 	dir := filepath.Join(m.home, "bp")
 	write(t, filepath.Join(dir, "blueprint.yaml"), blueprint, 0o644)
 	write(t, filepath.Join(dir, "step.sh"), step, 0o755)
 	m.start()
 	m.must("blueprints", "upload", dir, "-b", "bp")
-	m.must("deployments", "create", "d", "-b", "bp", "-i", "record="+record)
-
-	// Start the workflow without waiting for its end, then kill at random moments.
-	_, _ = m.cfyOut("executions", "start", "install", "-d", "d", "--timeout", "0")
-	id := m.newest("install")
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
-	kills := 0
-	for ; kills < 8; kills++ {
+	done, rounds := 0, 0
+	for ; more(done) && !t.Failed(); rounds++ {
+		d := fmt.Sprintf("d%d", rounds)
+		record := filepath.Join(m.home, "record-"+d)
+		m.must("deployments", "create", d, "-b", "bp", "-i", "record="+record)
+		for _, w := range []workflow{install, uninstall} {
+			k := m.killedWhile(random, d, w, record)
+			done += k
+		}
+		m.must("deployments", "delete", d)
+	}
+	t.Logf("%d kills in %d rounds: every execution ended, nothing was lost or done again after it was recorded", done, rounds)
+}
+
+// workflow is what is run while the manager is killed.
+type workflow struct {
+	name       string
+	operations []string // of each instance
+	up         bool     // dependants come last
+}
+
+var (
+	install   = workflow{"install", []string{"create", "configure", "start"}, true}
+	uninstall = workflow{"uninstall", []string{"stop"}, false}
+)
+
+// instances is how many the blueprint has.
+const instances = 4 + 4 + 1
+
+// most bounds the kills of one execution, so that it gets somewhere.
+const most = 12
+
+// killedWhile runs a workflow, kills the manager meanwhile, and checks all that
+// is known afterwards. It returns how many kills there were.
+func (m *manager) killedWhile(random *rand.Rand, deployment string, w workflow, record string) int {
+	m.t.Helper()
+	if err := os.Remove(record); err != nil && !errors.Is(err, os.ErrNotExist) {
+		m.t.Fatal(err)
+	}
+	_, _ = m.cfyOut("executions", "start", w.name, "-d", deployment, "--timeout", "0")
+	id := m.newest(deployment, w.name)
+	k := 0
+	for ; k < most; k++ {
 		pause := time.NewTimer(time.Duration(random.IntN(250)) * time.Millisecond)
 		<-pause.C
 		if s := m.execution(id).Status; s == "terminated" || s == "completed" {
@@ -251,17 +308,17 @@ func killLoop(t *testing.T, m *manager) {
 		m.start()
 	}
 	r := m.waitEnd(id)
-	t.Logf("%d kills", kills)
 	if r.Status != "terminated" && r.Status != "completed" {
-		t.Fatalf("install ended %s: %s", r.Status, r.Error)
+		m.t.Fatalf("%s ended %s: %s", w.name, r.Status, r.Error)
 	}
-	checkRecord(t, record, kills)
-	m.checkEvents(id)
+	w.checkRecord(m.t, record, k)
+	m.checkEvents(id, instances*len(w.operations))
+	return k
 }
 
 // checkEvents checks that the manager itself recorded each operation as done
 // exactly once.
-func (m *manager) checkEvents(id string) {
+func (m *manager) checkEvents(id string, operations int) {
 	m.t.Helper()
 	succeeded := map[string]int{}
 	for line := range strings.Lines(string(m.must("events", "list", id, "--json", "--no-logs"))) {
@@ -284,14 +341,11 @@ func (m *manager) checkEvents(id string) {
 	}
 }
 
-// operations is how many the blueprint's install has.
-const operations = (4 + 4 + 1) * 3
-
 // checkRecord checks what the scripts wrote: each operation of each instance
 // was done; none began again after it was done; dependants began after what
 // they depend on was done. An operation that was killed in the middle may
 // have begun more than once.
-func checkRecord(t *testing.T, record string, kills int) {
+func (w workflow) checkRecord(t *testing.T, record string, kills int) {
 	t.Helper()
 	data, err := os.ReadFile(record)
 	if err != nil {
@@ -311,12 +365,12 @@ func checkRecord(t *testing.T, record string, kills int) {
 			continue
 		}
 		started[node] = true
-		if node == "first" && started["second"] || node == "second" && started["third"] {
-			t.Errorf("line %d: %s began after its dependants", i+1, key)
+		if late := w.before(node); late != "" && started[late] {
+			t.Errorf("line %d: %s began after %s", i+1, key, late)
 		}
 	}
-	if len(ended) != operations {
-		t.Errorf("%d operations were done, want %d", len(ended), operations)
+	if want := instances * len(w.operations); len(ended) != want {
+		t.Errorf("%s: %d operations were done, want %d", w.name, len(ended), want)
 	}
 	// Only an operation whose script had written its end in the moment before
 	// the manager died, which never heard of it, may be done twice.
@@ -327,10 +381,19 @@ func checkRecord(t *testing.T, record string, kills int) {
 		}
 	}
 	slices.Sort(doubled)
-	t.Logf("done again because the manager died before it heard of the end: %v", doubled)
 	if len(doubled) > kills {
 		t.Errorf("%d operations were done twice with %d kills", len(doubled), kills)
 	}
+}
+
+// before is the node that must not begin before node has.
+func (w workflow) before(node string) string {
+	up := map[string]string{"first": "second", "second": "third"}
+	down := map[string]string{"third": "second", "second": "first"}
+	if w.up {
+		return up[node]
+	}
+	return down[node]
 }
 
 func freshDatabase(t *testing.T, server string) string {
