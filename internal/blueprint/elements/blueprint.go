@@ -161,7 +161,7 @@ func workflows() *Element {
 			{"is_cascading", flag("Whether it also runs in contained services.")},
 			{"availability_rules", from(since(4), &Element{Doc: "When it may be started.", Verbatim: true, Keys: []Key{
 				{"available", flag("false: never.")},
-				{"node_instances_active", verbatim(freeList("all, partial, none: how many node instances must be started."))},
+				{"node_instances_active", oneOf([]string{"all", "partial", "none"}, verbatim(freeList("all, partial, none: how many node instances must be started.")))},
 				{"node_types_required", verbatim(list("Node types of which there must be one.", means(NodeType, word("A node type."))))},
 			}})},
 		},

@@ -61,7 +61,7 @@ type Element struct {
 
 	// What follows does not count in checks.
 	Means   Meaning
-	Choices []string // texts that are meant to stand here; nil for any
+	Choices []string // texts that are meant to stand here, or as items of a list; nil for any
 	// Partial lists keys each of which makes an entry that lacks required keys
 	// good all the same: an import may have the rest of it.
 	Partial []string

@@ -59,9 +59,11 @@ func (o operator) parameter(typeName string) string {
 }
 
 const (
-	aNumber = "a number"
-	aList   = "a list"
-	aString = "a string"
+	aNumber  = "a number"
+	aList    = "a list"
+	aPair    = "a list of two numbers"
+	aString  = "a string"
+	aPattern = "a dict of starts_with, ends_with, contains or equals_to"
 )
 
 func operators() []operator {
@@ -74,7 +76,7 @@ func operators() []operator {
 		{name: "greater_or_equal", takes: aNumber, valid: primitive.IsNumber, holds: compares(func(c int) bool { return c >= 0 })},
 		{name: "less_than", takes: aNumber, valid: primitive.IsNumber, holds: compares(func(c int) bool { return c < 0 })},
 		{name: "less_or_equal", takes: aNumber, valid: primitive.IsNumber, holds: compares(func(c int) bool { return c <= 0 })},
-		{name: "in_range", takes: "a list of two numbers", valid: isRange, holds: inRange},
+		{name: "in_range", takes: aPair, valid: isRange, holds: inRange},
 		{name: "valid_values", takes: aList, valid: isList, holds: isMember, objects: parts},
 		{name: "length", takes: aNumber, valid: primitive.IsNumber, holds: measures(func(c int) bool { return c == 0 })},
 		{name: "min_length", takes: aNumber, valid: primitive.IsNumber, holds: measures(func(c int) bool { return c >= 0 })},
@@ -83,7 +85,7 @@ func operators() []operator {
 		{name: "filter_id", takes: aString, valid: isString, objects: ids},
 		{name: "labels", takes: aList, valid: isList, objects: ids},
 		{name: "tenants", takes: aList, valid: isList, objects: ids},
-		{name: "name_pattern", takes: "a dict of starts_with, ends_with, contains or equals_to", valid: isDict, objects: named},
+		{name: "name_pattern", takes: aPattern, valid: isDict, objects: named},
 		{name: "deployment_id", takes: aString, valid: isString, objects: parts},
 	}
 }
