@@ -15,6 +15,6 @@ bench "The binary: start-up, and an install of 1,000 instances x 3 scripts again
 bench "Blueprints: parse, validate and plan" -bench Plan -benchtime 5x -benchmem ./internal/blueprint
 bench "Instances from a plan" -bench . -benchtime 3x -benchmem ./internal/topology
 bench "Engine: no-op tasks" -bench . -benchtime 3x -benchmem ./internal/graph
-bench "Executions: journalled with sync on SQLite" -bench . -benchtime 3x ./internal/execution
+bench "Executions: journalled with sync on SQLite" -bench . -benchtime 20000x ./internal/execution
 bench "Storage: state change and event in one transaction" -bench . -benchtime 2s ./internal/store/sqlite
 bench "Scripts: an operation against plain fork and exec" -bench . -benchtime 300x ./internal/operation/script
