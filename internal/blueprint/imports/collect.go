@@ -32,6 +32,8 @@ type Options struct {
 	Texts map[string]Text
 	// CheckVersions refuses imports of a newer version than the main document.
 	CheckVersions bool
+	// KeepGoing merges what could be read, though some of it could not.
+	KeepGoing bool
 
 	// Blueprints that are being merged around this one, and how many documents
 	// may still come: they hold for everything that is merged together.
@@ -58,6 +60,15 @@ type Result struct {
 	Root *yaml.Node
 	// Folder is the URL of the main document's folder, "" without one.
 	Folder string
+	// Read are the documents that were merged, the main one first.
+	Read []Read
+}
+
+// Read is a document that was read.
+type Read struct {
+	Root     *yaml.Node // as it was written
+	Location string     // path or URL
+	Line     *yaml.Node // the first import of it; nil for the main document
 }
 
 // imported is one document on the way.
@@ -110,7 +121,7 @@ func Merge(ctx context.Context, m Main, opts Options) (Result, problem.List) {
 			return Result{}, c.problems
 		}
 	}
-	if c.problems.Err() != nil {
+	if c.problems.Err() != nil && !opts.KeepGoing {
 		return Result{}, c.problems
 	}
 	if opts.CheckVersions {
@@ -118,8 +129,11 @@ func Merge(ctx context.Context, m Main, opts Options) (Result, problem.List) {
 			c.checkVersion(d)
 		}
 	}
-	merged := c.merge()
-	return Result{Root: merged, Folder: folderOf(root.url)}, c.problems
+	read := make([]Read, len(c.order))
+	for i, d := range c.order {
+		read[i] = Read{Root: d.root, Location: d.location, Line: d.line}
+	}
+	return Result{Root: c.merge(), Folder: folderOf(root.url), Read: read}, c.problems
 }
 
 func (o Options) resolver() Resolver {
