@@ -20,8 +20,15 @@ var _ graph.Journal = (*graphJournal)(nil)
 
 func (j *graphJournal) Commit(ctx context.Context, records []graph.Record) error {
 	var batch store.JournalBatch
+	var effects []workflow.SystemChange
 	changes := make(map[string]int, len(records))
 	for _, rec := range records {
+		if rec.Effect != nil {
+			if c, ok := rec.Effect.(workflow.SystemChange); ok && j.graphID != "" {
+				effects = append(effects, c)
+			}
+			continue
+		}
 		if j.graphID != "" {
 			if err := j.keep(&batch, changes, rec); err != nil {
 				return err
@@ -34,7 +41,7 @@ func (j *graphJournal) Commit(ctx context.Context, records []graph.Record) error
 			batch.Events = append(batch.Events, e)
 		}
 	}
-	return j.r.journal(ctx, batch)
+	return j.r.journal(ctx, batch, effects...)
 }
 
 // keep enters the task's state, and what succeeding means for its instance. Of

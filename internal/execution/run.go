@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"windlass/internal/store"
+	"windlass/internal/workflow"
 )
 
 // Why a run has to stop before its workflow has ended.
@@ -232,14 +233,20 @@ func (r *run) flush(ctx context.Context) error {
 	return r.journal(ctx, store.JournalBatch{})
 }
 
-// journal writes a batch under the claim, after all that was logged before. A
+// journal writes a batch, and what follows from it for system properties, under
+// the claim, after all that was logged before. A
 // claim that turns out to be lost stops the run.
-func (r *run) journal(ctx context.Context, batch store.JournalBatch) error {
+func (r *run) journal(ctx context.Context, batch store.JournalBatch, effects ...workflow.SystemChange) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
 	entries := r.book.take()
 	batch.Events = append(entries[:len(entries):len(entries)], batch.Events...)
-	err := r.s.store.Write(ctx, func(tx store.Tx) error { return tx.Journal(ctx, r.fence, batch) })
+	err := r.s.store.Write(ctx, func(tx store.Tx) error {
+		if err := tx.Journal(ctx, r.fence, batch); err != nil {
+			return err
+		}
+		return r.changeSystem(ctx, tx, effects)
+	})
 	if err != nil {
 		r.book.putBack(entries)
 	}

@@ -25,7 +25,7 @@ const defaultWaitAfterFail = 600
 // them; they take any parameters.
 var managerWorkflows = []string{
 	"create_snapshot", "restore_snapshot", "uninstall_plugin", environmentWorkflow, removalWorkflow, "update_plugin",
-	"upload_blueprint", "csys_update_deployment", "update", "create_log_bundle",
+	"upload_blueprint", "csys_update_deployment", "csys_new_deployment_update", "update", "create_log_bundle",
 }
 
 func (s *Service) start(ctx context.Context, tx store.Tx, r StartRequest) (store.Execution, error) {

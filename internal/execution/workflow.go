@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"windlass/internal/blueprint/plan"
 	"windlass/internal/graph"
 	"windlass/internal/store"
 	"windlass/internal/workflow"
@@ -25,6 +27,9 @@ func (r *run) runWorkflow() error {
 	}
 	r.deployment = d
 	w, ok := d.Workflows[r.e.WorkflowID]
+	if !ok && slices.Contains(updateWorkflows, r.e.WorkflowID) {
+		w, ok = plan.Workflow{Plugin: workflow.Plugin, Operation: "cloudify.plugins.workflows.update"}, true
+	}
 	if !ok {
 		return fmt.Errorf("workflow %s is not available on this manager", r.e.WorkflowID)
 	}
@@ -43,6 +48,9 @@ func (r *run) runWorkflow() error {
 	}
 	return err
 }
+
+// updateWorkflows update a deployment; no blueprint declares them.
+var updateWorkflows = []string{"update", "csys_new_deployment_update", "csys_update_deployment"}
 
 // failureText leads with the operation that failed, its exit code and the end
 // of its output, and goes on with the original's text.
@@ -84,14 +92,21 @@ func (h workflowHost) Deployment(ctx context.Context) (*workflow.Deployment, err
 	if err != nil {
 		return nil, fmt.Errorf("read the node instances of %s: %w", r.e.DeploymentID, err)
 	}
-	d := &workflow.Deployment{ID: r.e.DeploymentID, Nodes: map[string]*workflow.Node{}, DryRun: r.e.IsDryRun, Resume: r.e.Resume}
+	now, err := r.s.store.GetDeployment(ctx, r.e.Tenant, r.e.DeploymentID)
+	if err != nil {
+		return nil, fmt.Errorf("read deployment %s: %w", r.e.DeploymentID, err)
+	}
+	d := &workflow.Deployment{
+		ID: r.e.DeploymentID, ExecutionID: r.e.ID, WorkflowID: r.e.WorkflowID, Nodes: map[string]*workflow.Node{},
+		Groups: now.ScalingGroups, DryRun: r.e.IsDryRun, Resume: r.e.Resume,
+	}
 	if d.Settings, err = taskSettings(ctx, r.s.store); err != nil {
 		return nil, err
 	}
 	for _, n := range nodes.Items {
 		d.Nodes[n.ID] = &workflow.Node{
 			ID: n.ID, Type: n.Type, TypeHierarchy: n.TypeHierarchy, Properties: n.Properties, Operations: n.Operations,
-			Relationships: n.Relationships, Plugins: n.Plugins, HostID: n.HostID,
+			Relationships: n.Relationships, Plugins: n.Plugins, HostID: n.HostID, Count: n.Scalable.Current,
 		}
 	}
 	for _, i := range instances.Items {
@@ -101,7 +116,7 @@ func (h workflowHost) Deployment(ctx context.Context) (*workflow.Deployment, err
 		}
 		d.Instances = append(d.Instances, &workflow.Instance{
 			ID: i.ID, NodeID: i.NodeID, HostID: i.HostID, State: i.State, SystemProperties: i.SystemProperties,
-			Relationships: i.Relationships, Node: n,
+			Relationships: i.Relationships, ScalingGroups: i.ScalingGroups, Node: n,
 		})
 	}
 	return d, nil

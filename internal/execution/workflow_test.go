@@ -230,6 +230,7 @@ func TestVerdicts(t *testing.T) {
 				if op.Operation == "app.configure" {
 					op.Plugin = "exotic"
 					n.Operations[name] = op
+					n.Plugins = append(n.Plugins, plan.Plugin{Name: "exotic"})
 				}
 			}
 		}

@@ -174,6 +174,9 @@ type NodeReader interface {
 type NodeWriter interface {
 	AddNodes(ctx context.Context, nodes []Node) error
 	UpdateNode(ctx context.Context, n Node) error
+	// DeleteNodes removes nodes, not their instances; ids that there are not are
+	// no error.
+	DeleteNodes(ctx context.Context, tenant, deployment string, ids []string) error
 	// AddInstances gives ErrExists, naming the id, if one is taken in the tenant.
 	AddInstances(ctx context.Context, instances []NodeInstance) error
 	// UpdateInstance applies the parts of u that are set and returns the

@@ -15,6 +15,13 @@ const (
 	handlerHostState = "lifecycle.host_started"
 	handlerReinstall = "lifecycle.retry_install"
 	handlerUninstall = "lifecycle.retry_uninstall"
+
+	handlerStatus       = "check.status"
+	handlerDrift        = "check.drift"
+	handlerHealed       = "heal.succeeded"
+	handlerHealFailed   = "heal.failed"
+	handlerUpdated      = "update.succeeded"
+	handlerUpdateFailed = "update.failed"
 )
 
 // Handlers gives the functions behind the handlers' names, for a deployment.
@@ -42,6 +49,16 @@ func Handlers(d *Deployment, ignore bool) map[string]graph.HandlerFunc {
 			s.install()
 		}),
 		handlerUninstall: retryHandler(b, "", handlerUninstall, func(s *sequencer) { s.uninstall() }),
+		handlerStatus:    checked(keepStatus),
+		handlerDrift:     checked(keepDrift),
+		handlerHealed:    noting(onSuccess, healed),
+		handlerHealFailed: noting(onFailure, func(id string) SystemChange {
+			return set(id, healFailedKey, d.ExecutionID)
+		}),
+		handlerUpdated: noting(onSuccess, func(id string) SystemChange { return set(id, driftKey, nil) }),
+		handlerUpdateFailed: noting(onFailure, func(id string) SystemChange {
+			return set(id, updateFailedKey, d.ExecutionID)
+		}),
 	}
 }
 
@@ -114,6 +131,15 @@ func builtin() map[string]Func {
 		prefix + "restart":           restart,
 		prefix + "execute_operation": executeOperation,
 		prefix + "rollback":          rollback,
+		prefix + "check_status":      checkStatus,
+		prefix + "check_drift":       checkDrift,
+		prefix + "scale_entity":      scaleEntity,
+		prefix + "scale":             scaleNode,
+		prefix + "update":            update,
+
+		prefix + "auto_heal_reinstall_node_subgraph": heal,
+		prefix + "install_new_agents":                installNewAgents,
+		prefix + "validate_agents":                   validateAgents,
 	}
 }
 
@@ -138,7 +164,34 @@ func bringUp(ctx context.Context, h Host, d *Deployment, selected, others []*Ins
 		builder: builder{d: d}, selected: selected, intact: others, up: true, handler: handlerReinstall,
 		build: (*sequencer).install, name: func(i *Instance) string { return "install_" + i.ID },
 	}
-	return h.Execute(ctx, name, Handlers(d, false), p.graph)
+	return execute(ctx, h, name, Handlers(d, false), p.graph)
+}
+
+// execute is h.Execute, but that errors of build can be told from others.
+func execute(ctx context.Context, h Host, name string, handlers map[string]graph.HandlerFunc,
+	build func(graph.IDs) (*graph.Graph, error),
+) error {
+	return h.Execute(ctx, name, handlers, func(ids graph.IDs) (*graph.Graph, error) {
+		g, err := build(ids)
+		if err != nil {
+			return nil, buildError{err}
+		}
+		return g, nil
+	})
+}
+
+// buildError is an error of making a graph.
+type buildError struct{ error }
+
+func (e buildError) Unwrap() error { return e.error }
+
+// isFailure tells whether a graph has failed for good, or can't be made. After
+// any other error, a cancel for one, nothing more is to be done.
+func isFailure(err error) bool {
+	var failed *graph.FailedError
+	var stuck *graph.StuckError
+	var build buildError
+	return errors.As(err, &failed) || errors.As(err, &stuck) || errors.As(err, &build)
 }
 
 func takeDown(ctx context.Context, h Host, d *Deployment, selected, others []*Instance, name string, ignore bool) error {
@@ -146,18 +199,36 @@ func takeDown(ctx context.Context, h Host, d *Deployment, selected, others []*In
 		builder: builder{d: d, ignore: ignore}, selected: selected, intact: others, handler: handlerUninstall,
 		build: (*sequencer).uninstall, name: func(i *Instance) string { return i.ID },
 	}
-	return h.Execute(ctx, name, Handlers(d, ignore), p.graph)
+	return execute(ctx, h, name, Handlers(d, ignore), p.graph)
 }
 
 func uninstall(ctx context.Context, h Host, parameters map[string]any) error {
 	if flag(parameters, "recursive") {
-		return errors.New("uninstall with recursive=true is not supported yet: uninstall the services of this environment first")
+		if err := uninstallServices(ctx, h, parameters); err != nil {
+			return err
+		}
 	}
 	d, selected, others, err := choose(ctx, h, parameters)
 	if err != nil {
 		return err
 	}
 	return takeDown(ctx, h, d, selected, others, "uninstall", flag(parameters, "ignore_failure"))
+}
+
+// uninstallServices uninstalls the deployments that use this one as their
+// environment, and theirs. Their failures don't keep this one from going on.
+func uninstallServices(ctx context.Context, h Host, parameters map[string]any) error {
+	d, err := h.Deployment(ctx)
+	if err != nil {
+		return err
+	}
+	h.Log(ctx, "info", "Uninstalling service deployments recursively")
+	n, err := h.RunOnServices(ctx, d.WorkflowID, parameters)
+	if err != nil {
+		return err
+	}
+	h.Log(ctx, "info", fmt.Sprintf("Service deployments uninstalled (%d)", n))
+	return nil
 }
 
 func reinstall(ctx context.Context, h Host, parameters map[string]any) error {
@@ -222,9 +293,9 @@ func everywhere(ctx context.Context, h Host, parameters map[string]any, operatio
 		},
 	}
 	if flag(parameters, "run_by_dependency_order") {
-		return h.Execute(ctx, "execute_operation_"+operation, Handlers(d, false), p.inOrder(others))
+		return execute(ctx, h, "execute_operation_"+operation, Handlers(d, false), p.inOrder(others))
 	}
-	return h.Execute(ctx, "execute_operation_"+operation, Handlers(d, false), p.unordered)
+	return execute(ctx, h, "execute_operation_"+operation, Handlers(d, false), p.unordered)
 }
 
 // unordered builds the graph without any order between instances.
@@ -271,11 +342,7 @@ func rollback(ctx context.Context, h Host, parameters map[string]any) error {
 			others = append(others, i)
 		}
 	}
-	p := &processor{
-		builder: builder{d: d, ignore: true}, selected: stuck, intact: others, name: func(i *Instance) string { return i.ID },
-		build: (*sequencer).rollback,
-	}
-	if err := h.Execute(ctx, "rollback", Handlers(d, true), p.graph); err != nil || !flag(parameters, "full_rollback") {
+	if err := rollBack(ctx, h, d, stuck, others, "rollback", true); err != nil || !flag(parameters, "full_rollback") {
 		return err
 	}
 	if d, err = h.Deployment(ctx); err != nil {
@@ -284,14 +351,29 @@ func rollback(ctx context.Context, h Host, parameters map[string]any) error {
 	return takeDown(ctx, h, d, d.Instances, nil, "uninstall-auninstall", false)
 }
 
+// rollBack takes instances back that were left on their way up.
+func rollBack(ctx context.Context, h Host, d *Deployment, selected, others []*Instance, name string, ignore bool) error {
+	p := &processor{
+		builder: builder{d: d, ignore: ignore}, selected: selected, intact: others, name: func(i *Instance) string { return i.ID },
+		build: (*sequencer).rollback,
+	}
+	return execute(ctx, h, name, Handlers(d, ignore), p.graph)
+}
+
 // rollback builds the sequence that takes an instance back from a state that it
 // was left in on its way up.
 func (s *sequencer) rollback() {
-	if s.i.State == "starting" {
+	switch {
+	case s.i.State == "starting":
 		s.stop()
 		s.out.add(s.st("configured"))
 		s.out.add(s.ev("Rollback Delete: nothing to do, instance state is " + s.i.State))
-	} else {
+	case !s.i.in("creating", "configuring"):
+		s.out.add(s.ev("Validating node instance after deletion: nothing to do"))
+		s.out.add(s.ev("Rollback Stop: nothing to do, instance state is " + s.i.State))
+		s.out.add(s.ev("Rollback Delete: nothing to do, instance state is " + s.i.State))
+		return
+	default:
 		s.out.add(s.ev("Validating node instance after deletion: nothing to do"))
 		s.out.add(s.ev("Rollback Stop: nothing to do, instance state is " + s.i.State))
 		s.remove()

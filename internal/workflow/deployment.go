@@ -10,21 +10,7 @@ import (
 	"time"
 
 	"windlass/internal/blueprint/plan"
-	"windlass/internal/graph"
 )
-
-// Host is what a workflow may ask of whoever runs it.
-type Host interface {
-	// Execute runs the named graph to its end: the execution's stored graph of
-	// that name if there is one, else the one that build makes, which is stored
-	// first. A graph that has ended returns at once. Errors are those of graph.Run.
-	Execute(ctx context.Context, name string, handlers map[string]graph.HandlerFunc,
-		build func(ids graph.IDs) (*graph.Graph, error)) error
-	// Deployment reads the deployment as it is now.
-	Deployment(ctx context.Context) (*Deployment, error)
-	// Log stores a log line of the execution.
-	Log(ctx context.Context, level, message string)
-}
 
 // Func is a workflow. After a crash it runs again from the top, and its graphs
 // go on where they were.
@@ -32,12 +18,15 @@ type Func func(ctx context.Context, h Host, parameters map[string]any) error
 
 // Deployment is a snapshot of a deployment.
 type Deployment struct {
-	ID        string
-	Nodes     map[string]*Node
-	Instances []*Instance // in stored order
-	Settings  Settings
-	DryRun    bool
-	Resume    bool
+	ID          string
+	ExecutionID string // on whose behalf it was read
+	WorkflowID  string
+	Nodes       map[string]*Node
+	Instances   []*Instance // in stored order
+	Groups      map[string]plan.ScalingGroup
+	Settings    Settings
+	DryRun      bool
+	Resume      bool
 
 	byID map[string]*Instance
 }
@@ -59,6 +48,7 @@ type Node struct {
 	Relationships []plan.Relationship
 	Plugins       []plan.Plugin
 	HostID        string
+	Count         int // instances it should have, in each container
 }
 
 // IsHost tells whether the node is a host.
@@ -75,6 +65,17 @@ func (n *Node) relationship(target string) (plan.Relationship, bool) {
 	return plan.Relationship{}, false
 }
 
+// declared returns the node's relationship that an instance's was made from.
+// While a relationship is being replaced there are two to the same target.
+func (n *Node) declared(r plan.InstanceRelationship) (plan.Relationship, bool) {
+	for i := len(n.Relationships) - 1; i >= 0; i-- {
+		if n.Relationships[i].TargetID == r.TargetName && n.Relationships[i].Type == r.Type {
+			return n.Relationships[i], true
+		}
+	}
+	return n.relationship(r.TargetName)
+}
+
 // Instance is an instance of a node.
 type Instance struct {
 	ID               string
@@ -83,6 +84,7 @@ type Instance struct {
 	State            string
 	SystemProperties map[string]any
 	Relationships    []plan.InstanceRelationship
+	ScalingGroups    []plan.GroupInstance
 	Node             *Node
 }
 
@@ -95,6 +97,52 @@ func (d *Deployment) Instance(id string) *Instance {
 		}
 	}
 	return d.byID[id]
+}
+
+// these returns the instances with the ids, leaving out those that there are not.
+func (d *Deployment) these(ids []string) []*Instance {
+	var found []*Instance
+	for _, id := range ids {
+		if i := d.Instance(id); i != nil {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+// split divides the instances into those with the ids and all others.
+func (d *Deployment) split(ids []string) (selected, others []*Instance) {
+	chosen := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		chosen[id] = true
+	}
+	for _, i := range d.Instances {
+		if chosen[i.ID] {
+			selected = append(selected, i)
+		} else {
+			others = append(others, i)
+		}
+	}
+	return selected, others
+}
+
+// containedIn lists an instance and all that is contained in it, at any depth.
+func (d *Deployment) containedIn(i *Instance) []string {
+	inside := map[string]bool{i.ID: true}
+	ids := []string{i.ID}
+	for grown := true; grown; {
+		grown = false
+		for _, k := range d.Instances {
+			for _, r := range k.Relationships {
+				declared, ok := k.Node.declared(r)
+				if ok && declared.IsA(containedIn) && inside[r.TargetID] && !inside[k.ID] {
+					inside[k.ID], grown = true, true
+					ids = append(ids, k.ID)
+				}
+			}
+		}
+	}
+	return ids
 }
 
 // filter selects instances by the usual three parameters; all given ones must match.
@@ -154,4 +202,32 @@ func texts(parameters map[string]any, name string) ([]string, error) {
 func flag(parameters map[string]any, name string) bool {
 	b, _ := parameters[name].(bool)
 	return b
+}
+
+// flagOr reads a parameter that is a boolean and has a default.
+func flagOr(parameters map[string]any, name string, otherwise bool) bool {
+	if b, ok := parameters[name].(bool); ok {
+		return b
+	}
+	return otherwise
+}
+
+// anys and strs translate lists of ids to untyped data and back.
+func anys(ids []string) []any {
+	list := make([]any, len(ids))
+	for k, id := range ids {
+		list[k] = id
+	}
+	return list
+}
+
+func strs(v any) []string {
+	list, _ := v.([]any)
+	var ids []string
+	for _, e := range list {
+		if id, ok := e.(string); ok {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }

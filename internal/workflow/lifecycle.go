@@ -17,6 +17,7 @@ const (
 	monitorIf   = "cloudify.interfaces.monitoring_agent."
 	hostState   = "cloudify.interfaces.host.get_state"
 	byOperation = "cloudify.relationships.depends_on_lifecycle_operation"
+	containedIn = "cloudify.relationships.contained_in"
 )
 
 // items are what one instance goes through: the tasks of an item run side by
@@ -239,7 +240,7 @@ func (i *Instance) perTarget() []plan.InstanceRelationship {
 
 func (s *sequencer) both(r plan.InstanceRelationship, name string) []*graph.Task {
 	target := s.d.Instance(r.TargetID)
-	declared, ok := s.i.Node.relationship(r.TargetName)
+	declared, ok := s.i.Node.declared(r)
 	if target == nil || !ok {
 		return nil
 	}
@@ -311,6 +312,10 @@ type processor struct {
 	selected []*Instance
 	intact   []*Instance
 	up       bool // install-like: targets before sources
+	apart    bool // instances that stay run nothing, they only pass on the order
+	// modified has relationships, target nodes by source node, that count as acted
+	// on though their instances stay.
+	modified map[string][]string
 	// build fills the sequence of one instance.
 	build func(s *sequencer)
 	name  func(i *Instance) string
@@ -388,7 +393,7 @@ func (p *processor) order(g *graph.Graph, subs map[string]*graph.Task, following
 		if !p.up {
 			source, target = target, source
 		}
-		declared, _ := i.Node.relationship(r.TargetName)
+		declared, _ := i.Node.declared(r)
 		if declared.IsA(byOperation) {
 			operation, _ := declared.Properties["operation"].(string)
 			from := following[r.TargetID]
@@ -418,6 +423,9 @@ func (p *processor) reconnect(
 	if err := p.order(g, subs, following, i); err != nil {
 		return err
 	}
+	if p.apart {
+		return nil
+	}
 	rels, name := i.perTarget(), "establish"
 	b := p.builder
 	if !p.up {
@@ -427,7 +435,7 @@ func (p *processor) reconnect(
 	s := &sequencer{builder: &b, g: g, sub: subs[i.ID], i: i}
 	seq := g.NewSequence(subs[i.ID])
 	for _, r := range rels {
-		if !acted[r.TargetID] {
+		if !acted[r.TargetID] && !slices.Contains(p.modified[i.NodeID], r.TargetName) {
 			continue
 		}
 		for _, t := range s.both(r, relLife+name) {

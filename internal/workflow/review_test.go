@@ -7,6 +7,7 @@ import (
 
 	"windlass/internal/blueprint/plan"
 	"windlass/internal/graph"
+	"windlass/internal/value"
 )
 
 // transcript runs a workflow over a deployment and returns its lines, those
@@ -112,7 +113,7 @@ func chain(n int, state string) *Deployment {
 	d := &Deployment{ID: "d", Nodes: map[string]*Node{}}
 	for k := range n {
 		id := string(rune('a' + k))
-		node := &Node{ID: id, Operations: map[string]plan.Operation{
+		node := &Node{ID: id, Plugins: []plan.Plugin{{Name: "script"}}, Operations: map[string]plan.Operation{
 			lifecycle + "create": {Plugin: "script", Operation: "x"}, lifecycle + "delete": {Plugin: "script", Operation: "x"},
 		}}
 		i := &Instance{ID: id + "_1", NodeID: id, Node: node, State: state}
@@ -171,5 +172,48 @@ func TestEventTextsOfSubgraphs(t *testing.T) {
 	_, text := EventText(&graph.Task{Kind: graph.Subgraph, Name: "install_a", State: graph.Failed, Failure: &graph.Failure{Message: "broken"}})
 	if text != "Subgraph failed 'install_a'" {
 		t.Errorf("got %q", text)
+	}
+}
+
+// An operation of a plugin that the node doesn't use is refused when the graph
+// is built.
+func TestPluginNotFound(t *testing.T) {
+	t.Parallel()
+	d := chain(1, "uninitialized")
+	d.Nodes["a"].Plugins = []plan.Plugin{{Name: "other"}}
+	f, _ := Lookup(Plugin, "cloudify.plugins.workflows.install")
+	err := f(t.Context(), &stage{t: t, d: d}, nil)
+	if err == nil || !strings.Contains(err.Error(), "Plugin not found: script") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Inputs with declared types are checked when an operation is called.
+func TestInputTypesAreChecked(t *testing.T) {
+	t.Parallel()
+	d := chain(1, "started")
+	op := d.Nodes["a"].Operations[lifecycle+"create"]
+	op.Inputs, op.InputsTypes = value.Map{"n": int64(1)}, map[string]string{"n": "integer"}
+	d.Nodes["a"].Operations[lifecycle+"create"] = op
+	f, _ := Lookup(Plugin, "cloudify.plugins.workflows.execute_operation")
+	err := f(t.Context(), &stage{t: t, d: d}, map[string]any{
+		"operation": lifecycle + "create", "operation_kwargs": map[string]any{"n": "many"}, "allow_kwargs_override": true,
+	})
+	if err == nil || !strings.Contains(err.Error(), "does not match the definition") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// All workflows of the bundled types are there.
+func TestBuiltinsAreThere(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"install", "uninstall", "reinstall", "start", "stop", "restart", "pull", "execute_operation", "rollback",
+		"check_status", "check_drift", "auto_heal_reinstall_node_subgraph", "scale_entity", "scale",
+		"install_new_agents", "validate_agents",
+	} {
+		if _, ok := Lookup(Plugin, "cloudify.plugins.workflows."+name); !ok {
+			t.Errorf("no workflow %s", name)
+		}
 	}
 }

@@ -3,10 +3,13 @@ package workflow
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
+	"windlass/internal/blueprint/functions"
 	"windlass/internal/blueprint/plan"
+	"windlass/internal/blueprint/schema/primitive"
 	"windlass/internal/graph"
 	"windlass/internal/value"
 )
@@ -90,6 +93,12 @@ func (b *builder) task(i *Instance, related *Related, name string, op plan.Opera
 		}
 		inputs[k] = v
 	}
+	if !slices.ContainsFunc(i.Node.Plugins, func(p plan.Plugin) bool { return p.Name == op.Plugin }) {
+		return nil, fmt.Errorf("Plugin not found: %s", op.Plugin) //nolint:staticcheck // the original's text
+	}
+	if err := checkInputs(op.InputsTypes, inputs); err != nil {
+		return nil, err
+	}
 	p := &OperationPayload{
 		Operation: name, Plugin: op.Plugin, Implementation: op.Operation, Inputs: inputs,
 		HasFunctions: op.HasIntrinsicFunctions || len(kwargs) > 0, InstanceID: i.ID, NodeID: i.NodeID, Related: related,
@@ -118,6 +127,19 @@ func (b *builder) task(i *Instance, related *Related, name string, op plan.Opera
 		t.OnFailure = &graph.Handler{Name: handlerIgnore, Ignores: true}
 	}
 	return t, nil
+}
+
+// checkInputs checks inputs against their declared types. Functions are left:
+// what they give is known when the operation runs.
+func checkInputs(types map[string]string, inputs map[string]any) error {
+	for _, name := range value.SortedKeys(types) {
+		v, given := inputs[name]
+		if !given || functions.Contains(v) || primitive.Accepts(types[name], v) {
+			continue
+		}
+		return fmt.Errorf("Value %s of '%s' does not match the definition: %s", value.Text(v), name, types[name]) //nolint:staticcheck // the original's text
+	}
+	return nil
 }
 
 // duplicateError tells, in the original's words, of an input that is given both

@@ -1,8 +1,6 @@
 package workflow
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,109 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"windlass/internal/blueprint/plan"
-	"windlass/internal/graph"
 	"windlass/internal/value"
 )
-
-type ids struct{ n int }
-
-func (i *ids) Next() string { i.n++; return fmt.Sprintf("task-%d", i.n) }
-
-// stage runs graphs one task at a time and writes down what happens.
-type stage struct {
-	t     *testing.T
-	d     *Deployment
-	lines []string
-	fail  map[string]int // "instance operation" -> how often it fails
-}
-
-func (s *stage) Log(_ context.Context, level, message string) {
-	s.lines = append(s.lines, strings.ToUpper(level)+" "+message)
-}
-
-func (s *stage) Deployment(context.Context) (*Deployment, error) { return s.d, nil }
-
-func (s *stage) Execute(
-	_ context.Context, name string, handlers map[string]graph.HandlerFunc, build func(graph.IDs) (*graph.Graph, error),
-) error {
-	s.lines = append(s.lines, "graph "+name)
-	g, err := build(&ids{})
-	if err != nil {
-		return err
-	}
-	for _, t := range g.Tasks() {
-		s.roundTrip(t)
-	}
-	e := graph.NewEngine(g, handlers, time.Minute)
-	now := time.Unix(0, 0)
-	queue := e.Step(now, graph.Begin{})
-	for {
-		var next []graph.Command
-		for _, c := range queue {
-			switch c := c.(type) {
-			case graph.Record:
-				if c.Task.State != graph.Pending {
-					s.record(c.Task)
-				}
-			case graph.Ask:
-				next = append(next, e.Step(now, graph.Granted{ID: c.Task.ID})...)
-			case graph.Perform:
-				p := c.Task.Payload.(*OperationPayload)
-				key := p.InstanceID + " " + p.Operation[strings.LastIndex(p.Operation, ".")+1:]
-				ended := graph.Ended{ID: c.Task.ID}
-				if s.fail[key] > 0 {
-					s.fail[key]--
-					ended.Failure = &graph.Failure{Verdict: graph.Recoverable, Type: "RecoverableError", Message: "broken"}
-				}
-				next = append(next, e.Step(now, ended)...)
-			case graph.Finish:
-				return c.Err
-			}
-		}
-		if len(next) == 0 {
-			now = now.Add(time.Minute)
-			next = e.Step(now, graph.Tick{})
-		}
-		queue = next
-	}
-}
-
-// roundTrip checks that a task survives the journal.
-func (s *stage) roundTrip(t *graph.Task) {
-	parameters, err := EncodeTask(t)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	back := &graph.Task{ID: t.ID, Kind: t.Kind, Name: t.Name, State: t.State, Position: t.Position}
-	if err := DecodeTask(back, parameters); err != nil {
-		s.t.Fatal(err)
-	}
-	again, err := EncodeTask(back)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if !value.Equal(parameters, again) {
-		s.t.Errorf("a task changed on its way through the journal: %v, %v", parameters, again)
-	}
-}
-
-func (s *stage) record(t *graph.Task) {
-	switch p := t.Payload.(type) {
-	case *StatePayload:
-		s.lines = append(s.lines, fmt.Sprintf("%s -> %s", p.InstanceID, p.State))
-		s.d.Instance(p.InstanceID).State = p.State
-	case *EventPayload:
-		s.lines = append(s.lines, fmt.Sprintf("%s: %s", p.InstanceID, p.Event))
-	case *OperationPayload:
-		if t.State.Ended() {
-			side := ""
-			if p.Related != nil {
-				side = " with " + p.Related.InstanceID
-			}
-			s.lines = append(s.lines, fmt.Sprintf("%s %s%s: %s", p.InstanceID, p.Operation, side, t.State))
-		}
-	}
-}
 
 // small is a host, a server in it, and an application connected to the server.
 func small(state string) *Deployment {
@@ -123,16 +20,17 @@ func small(state string) *Deployment {
 		return plan.Operation{Plugin: "script", Operation: "script_runner.tasks.run", Executor: &central,
 			Inputs: value.Map{"script_path": name + ".sh"}}
 	}
-	host := &Node{ID: "host", Type: "cloudify.nodes.Compute", TypeHierarchy: []string{"cloudify.nodes.Root", "cloudify.nodes.Compute"}}
+	plugins := []plan.Plugin{{Name: "script"}}
+	host := &Node{ID: "host", Count: 1, Plugins: plugins, Type: "cloudify.nodes.Compute", TypeHierarchy: []string{"cloudify.nodes.Root", "cloudify.nodes.Compute"}}
 	server := &Node{
-		ID: "server", TypeHierarchy: []string{"cloudify.nodes.Root"},
+		ID: "server", Count: 1, Plugins: plugins, TypeHierarchy: []string{"cloudify.nodes.Root"},
 		Operations: map[string]plan.Operation{
 			lifecycle + "create": op("create"), lifecycle + "start": op("start"), lifecycle + "stop": op("stop"),
 		},
-		Relationships: []plan.Relationship{{Type: "cloudify.relationships.contained_in", TargetID: "host"}},
+		Relationships: []plan.Relationship{{Type: "cloudify.relationships.contained_in", TypeHierarchy: []string{"cloudify.relationships.contained_in"}, TargetID: "host"}},
 	}
 	app := &Node{
-		ID: "app", TypeHierarchy: []string{"cloudify.nodes.Root"},
+		ID: "app", Count: 1, Plugins: plugins, TypeHierarchy: []string{"cloudify.nodes.Root"},
 		Operations: map[string]plan.Operation{lifecycle + "configure": op("configure"), lifecycle + "delete": op("delete")},
 		Relationships: []plan.Relationship{{
 			Type: "cloudify.relationships.connected_to", TargetID: "server",
@@ -180,6 +78,7 @@ func TestTranscripts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := small(tc.state)
+			d.ID, d.ExecutionID, d.WorkflowID = "d", "x", tc.workflow
 			d.DryRun, d.Settings.SubgraphRetries = tc.dry, tc.subgraph
 			s := &stage{t: t, d: d, fail: tc.fail}
 			f, ok := Lookup(Plugin, "cloudify.plugins.workflows."+tc.workflow)

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 
 	"windlass/internal/store"
 )
@@ -85,4 +86,11 @@ func (t *Tx) UpdateNode(ctx context.Context, n store.Node) error {
 	changed, err := t.conn.Exec(ctx, updateStatement("nodes", nodeColumns[3:], "deployment_id = ? AND id = ? AND tenant = ?"),
 		append(nodeValues(n)[3:], n.DeploymentID, n.ID, n.Tenant)...)
 	return one(changed, err, "Node", n.ID, store.ErrNotFound)
+}
+
+// DeleteNodes removes nodes; ids that there are not are no error.
+func (t *Tx) DeleteNodes(ctx context.Context, tenant, deployment string, ids []string) error {
+	_, err := t.conn.Exec(ctx, "DELETE FROM nodes WHERE tenant = ? AND deployment_id = ? AND "+fmt.Sprintf(t.dialect.Member, "id"),
+		tenant, deployment, jsonTexts(ids))
+	return err
 }

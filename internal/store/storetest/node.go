@@ -40,6 +40,17 @@ var nodeTests = []test{
 		s.missing(err, "Node", "vm")
 		s.write(func(tx store.Tx) error { return tx.AddNodes(s.ctx(), nil) })
 	}},
+	{"some go", func(s *subject) {
+		elsewhere := sampleNode("vm")
+		elsewhere.DeploymentID = "other"
+		s.write(func(tx store.Tx) error { return tx.AddNodes(s.ctx(), []store.Node{sampleNode("vm"), sampleNode("net"), elsewhere}) })
+		s.write(func(tx store.Tx) error { return tx.DeleteNodes(s.ctx(), "a", "d", []string{"vm", "none"}) })
+		page, err := s.ListNodes(s.ctx(), store.Query{})
+		s.must(err)
+		if page.Total != 2 || page.Items[0].ID != "net" || page.Items[1].DeploymentID != "other" {
+			s.Errorf("left are %+v", page.Items)
+		}
+	}},
 	{"many in the order of insertion, with counts", func(s *subject) {
 		var list []store.Node
 		for i := range 300 {

@@ -1,0 +1,256 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"windlass/internal/graph"
+)
+
+// healFailedKey marks instances whose healing failed, with the execution's id.
+const healFailedKey = "heal_failed"
+
+// heal brings instances that fail their check back: by their heal operation
+// where they have one and it works, else by reinstalling them.
+func heal(ctx context.Context, h Host, parameters map[string]any) error {
+	d, err := h.Deployment(ctx)
+	if err != nil {
+		return err
+	}
+	one, _ := parameters["node_instance_id"].(string)
+	diagnosis := "Not provided"
+	if text, ok := parameters["diagnose_value"].(string); ok {
+		diagnosis = text
+	}
+	var chosen []string
+	if one == "" {
+		h.Log(ctx, "info", fmt.Sprintf("Starting 'heal' workflow for '%s' deployment, Diagnosis: %s", d.ID, diagnosis))
+		for _, i := range d.Instances {
+			chosen = append(chosen, i.ID)
+		}
+	} else {
+		h.Log(ctx, "info", fmt.Sprintf("Starting 'heal' workflow on %s, Diagnosis: %s", one, diagnosis))
+		i := d.Instance(one)
+		if i == nil {
+			return fmt.Errorf("No node instance with id `%s` was found", one) //nolint:staticcheck // the original's text
+		}
+		if host := d.Instance(i.HostID); host != nil {
+			i = host
+		}
+		chosen = d.containedIn(i)
+	}
+	ignore := flagOr(parameters, "ignore_failure", true)
+	if flag(parameters, "force_reinstall") {
+		return reinstallThese(ctx, h, chosen, ignore)
+	}
+	if flagOr(parameters, "check_status", true) {
+		if err := checkIgnoring(ctx, h, "check_status", chosen, (*checker).status); err != nil {
+			return err
+		}
+	}
+	choice, err := decideHeal(ctx, h, chosen, one != "")
+	if err != nil {
+		return err
+	}
+	reinstall := choice.reinstall
+	allow := flagOr(parameters, "allow_reinstall", true)
+	if len(reinstall) > 0 && !allow {
+		return reinstallRefusal(reinstall)
+	}
+	failed, err := healThese(ctx, h, choice.heal)
+	if err != nil {
+		return err
+	}
+	reinstall = union(reinstall, failed)
+	if len(reinstall) > 0 && !allow {
+		return reinstallRefusal(reinstall)
+	}
+	if len(reinstall) == 0 {
+		return nil
+	}
+	return reinstallThese(ctx, h, reinstall, ignore)
+}
+
+// checkIgnoring runs a check on instances; its failures are results, not errors.
+func checkIgnoring(ctx context.Context, h Host, name string, ids []string, add func(*checker, *graph.Graph, *Instance) (*graph.Task, error)) error {
+	d, err := h.Deployment(ctx)
+	if err != nil {
+		return err
+	}
+	selected, others := d.split(ids)
+	c := &checker{builder: builder{d: d}, selected: selected, others: others, ignoreFailure: true}
+	return c.run(ctx, h, name, func(g *graph.Graph, i *Instance) (*graph.Task, error) { return add(c, g, i) })
+}
+
+// remedy says what is to be done to which instances.
+type remedy struct{ heal, reinstall []string }
+
+// decideHeal decides, once, from what the checks have found.
+func decideHeal(ctx context.Context, h Host, chosen []string, proof bool) (remedy, error) {
+	answer, err := h.Once(ctx, "heal_choice", func() (any, error) {
+		d, err := h.Deployment(ctx)
+		if err != nil {
+			return nil, err
+		}
+		r := d.remedies(chosen, func(i *Instance) bool { return i.isHealthy(proof) })
+		return map[string]any{"heal": anys(r.heal), "reinstall": anys(r.reinstall)}, nil
+	})
+	if err != nil {
+		return remedy{}, err
+	}
+	m, _ := answer.(map[string]any)
+	return remedy{heal: strs(m["heal"]), reinstall: strs(m["reinstall"])}, nil
+}
+
+// isHealthy tells what the last check found. Without any check an instance
+// counts as healthy, unless proof is asked for.
+func (i *Instance) isHealthy(proof bool) bool {
+	status, _ := i.SystemProperties[statusKey].(map[string]any)
+	return truthy(status["ok"]) || status["task"] == nil && !proof
+}
+
+// remedies sorts unhealthy instances into those that can be healed, and those to
+// reinstall with all that is in them.
+func (d *Deployment) remedies(ids []string, healthy func(*Instance) bool) remedy {
+	var r remedy
+	for _, id := range ids {
+		i := d.Instance(id)
+		switch {
+		case i == nil || healthy(i) || slices.Contains(r.reinstall, id):
+		case i.Node.Operations[lifecycle+"heal"].IsMapped():
+			r.heal = append(r.heal, id)
+		default:
+			r.reinstall = union(r.reinstall, d.containedIn(i))
+		}
+	}
+	r.heal = slices.DeleteFunc(r.heal, func(id string) bool { return slices.Contains(r.reinstall, id) })
+	return r
+}
+
+// healThese runs the heal operations and returns the instances for which they failed.
+func healThese(ctx context.Context, h Host, ids []string) (failed []string, err error) {
+	d, err := h.Deployment(ctx)
+	if err != nil {
+		return nil, err
+	}
+	selected, others := d.split(ids)
+	p := &processor{
+		builder: builder{d: d}, selected: selected, intact: others, up: true, apart: true,
+		name: func(i *Instance) string { return "heal_" + i.ID },
+		build: func(s *sequencer) {
+			s.out.add(s.ev("Healing node instance"))
+			for _, name := range []string{"preheal", "heal", "postheal"} {
+				s.out.add(s.op(lifecycle + name))
+			}
+			s.out.add(s.ev("Node instance healed"))
+			s.concludes(handlerHealed, handlerHealFailed)
+		},
+	}
+	if err := execute(ctx, h, "heal", Handlers(d, false), p.graph); err != nil {
+		if !isFailure(err) {
+			return nil, err
+		}
+		h.Log(ctx, "error", "Error running heal: "+err.Error())
+	}
+	return collectMarked(ctx, h, healFailedKey, ids)
+}
+
+// collectMarked returns, and remembers, which of the instances this execution
+// has marked, and takes the marks away.
+func collectMarked(ctx context.Context, h Host, key string, ids []string) ([]string, error) {
+	answer, err := h.Once(ctx, key, func() (any, error) {
+		d, err := h.Deployment(ctx)
+		if err != nil {
+			return nil, err
+		}
+		found := []any{}
+		for _, id := range ids {
+			if i := d.Instance(id); i != nil && d.ExecutionID != "" && i.SystemProperties[key] == d.ExecutionID {
+				found = append(found, id)
+			}
+		}
+		return found, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	found := strs(answer)
+	var changes []SystemChange
+	for _, id := range found {
+		changes = append(changes, unset(id, key))
+	}
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	return found, h.ChangeSystem(ctx, changes...)
+}
+
+// concludes gives the instance's subgraph handlers for both ends; the one for
+// failures ignores them.
+func (s *sequencer) concludes(success, failure string) {
+	if s.d.DryRun {
+		return
+	}
+	args := map[string]any{"instance": s.i.ID}
+	s.sub.OnSuccess = &graph.Handler{Name: success, Args: args}
+	s.sub.OnFailure = &graph.Handler{Name: failure, Args: args, Ignores: true}
+}
+
+// noting is the handler of an instance's subgraph that changes the instance's
+// system properties and goes on.
+func noting(read func(t *graph.Task) *graph.Handler, change func(instance string) SystemChange) graph.HandlerFunc {
+	return func(_ *graph.Graph, t *graph.Task) graph.Answer {
+		id, _ := read(t).Args["instance"].(string)
+		return graph.Answer{Decision: graph.Continue, Effects: []any{change(id)}}
+	}
+}
+
+func onSuccess(t *graph.Task) *graph.Handler { return t.OnSuccess }
+func onFailure(t *graph.Task) *graph.Handler { return t.OnFailure }
+
+func healed(instance string) SystemChange {
+	return SystemChange{instance, func(properties map[string]any, _ time.Time) {
+		status := section(properties, statusKey)
+		status["ok"], status["task"], status["healed"] = true, nil, true
+	}}
+}
+
+// reinstallThese takes instances down and up again; all others stay.
+func reinstallThese(ctx context.Context, h Host, ids []string, ignoreFailure bool) error {
+	d, err := h.Deployment(ctx)
+	if err != nil {
+		return err
+	}
+	selected, others := d.split(ids)
+	if err := takeDown(ctx, h, d, selected, others, "reinstall-uninstall", ignoreFailure); err != nil {
+		return err
+	}
+	if d, err = h.Deployment(ctx); err != nil {
+		return err
+	}
+	selected, others = d.split(ids)
+	return bringUp(ctx, h, d, selected, others, "reinstall-install")
+}
+
+// reinstallRefusal names the first few instances.
+func reinstallRefusal(ids []string) error {
+	text := strings.Join(ids[:min(len(ids), 5)], ", ")
+	if more := len(ids) - 5; more > 0 {
+		text += fmt.Sprintf(" (and %d more)", more)
+	}
+	return errors.New("allow_reinstall is false, but would need to reinstall instances: " + text)
+}
+
+// union appends to a those of b that it doesn't have.
+func union(a, b []string) []string {
+	for _, id := range b {
+		if !slices.Contains(a, id) {
+			a = append(a, id)
+		}
+	}
+	return a
+}
