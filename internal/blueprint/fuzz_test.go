@@ -85,3 +85,35 @@ func outcome(text []byte, opts blueprint.Options) (string, error) {
 	}
 	return result, err
 }
+
+// FuzzImports merges anything with anything, with and without a namespace. What
+// can be merged can be written and read again.
+func FuzzImports(f *testing.F) {
+	f.Add([]byte("node_types: {a: {}}\n"), []byte("node_types: {b: {derived_from: a}}\ninputs: {i: {}}\n"))
+	f.Add([]byte("workflows: {a: b.c}\nplugins: {b: {executor: central_deployment_agent, install: false}}\n"),
+		[]byte("workflows: {a: {mapping: b.d}}\nnode_templates: {n: {type: t, relationships: [{type: r, target: m}]}}\n"))
+	f.Add([]byte("imports: [n--self.yaml]\nlabels: {a: {values: [b]}}\n"), []byte("imports: [other.yaml]\nlabels: {a: {values: [c]}}\n"))
+	f.Add([]byte("builtin_entries: {node_types: [a]}\nnode_types: {a: &a {<<: {}}}\n"),
+		[]byte("outputs: {o: {value: [{get_input: a}, {get_property: [SELF, x]}]}}\nnamespaces_mapping: {a: b}\n"))
+	f.Fuzz(func(t *testing.T, one, two []byte) {
+		text := []byte("tosca_definitions_version: cloudify_dsl_1_5\nimports: [self.yaml, other.yaml, a--other.yaml, b--self.yaml]\n")
+		opts := blueprint.Options{
+			Confine: true,
+			Imports: map[string]imports.Text{"self.yaml": {Text: one}, "other.yaml": {Text: two}},
+			Resolver: imports.New(imports.Config{Web: &imports.Web{
+				Transport: nowhere{}, Attempts: 1,
+			}}),
+		}
+		if len(one) == 0 || len(two) == 0 {
+			return
+		}
+		merged, _, err := blueprint.ParseImported(context.Background(), blueprint.Source{Text: text}, opts)
+		if err != nil {
+			return
+		}
+		_, _, err = blueprint.ParseImported(context.Background(), blueprint.Source{Text: merged}, blueprint.Options{Confine: true})
+		if err != nil {
+			t.Fatalf("%v\nmerged:\n%s", err, merged)
+		}
+	})
+}
