@@ -72,6 +72,7 @@ type Execution struct {
 	WaitAfterFail         int // seconds
 	TotalOperations       int
 	FinishedOperations    int
+	GroupID               string // the execution group it belongs to; "" for none
 	TokenHash             string // hex SHA-256 of the execution token; "" if none
 
 	// The claim: who runs it, which claim this is, and until when it holds.
@@ -93,7 +94,7 @@ type Fence struct {
 // ExecutionReader reads executions. Filter fields: id, deployment_id,
 // blueprint_id, workflow_id, status, status_display, tenant_name, created_by,
 // visibility, is_system_workflow, is_dry_run, created_at, started_at,
-// ended_at, scheduled_for, error. Search: id.
+// ended_at, scheduled_for, error, group_id, stored_events. Search: id.
 type ExecutionReader interface {
 	// GetExecution finds an execution by id, in any tenant.
 	GetExecution(ctx context.Context, id string) (Execution, error)

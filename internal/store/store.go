@@ -54,6 +54,7 @@ type Reader interface {
 	NodeReader
 	ModificationReader
 	ScheduleReader
+	GroupReader
 	ExecutionReader
 	OperationReader
 	EventReader
@@ -72,6 +73,7 @@ type Tx interface {
 	NodeWriter
 	ModificationWriter
 	ScheduleWriter
+	GroupWriter
 	ExecutionWriter
 	OperationWriter
 	EventWriter

@@ -11,14 +11,14 @@ import (
 var executionColumns = columnsOf([]string{"id", "tenant"}, ownedColumns, []string{
 	"workflow_id", "deployment_id", "blueprint_id", "status", "is_active", "started_at", "ended_at", "scheduled_for", "queued_at",
 	"is_system_workflow", "is_dry_run", "resume", "allow_custom_parameters", "force", "wait_after_fail", "token_hash", "error",
-	"arguments", "parameters",
+	"arguments", "parameters", "group_id",
 })
 
 func executionValues(e store.Execution) []any {
 	return append(append([]any{e.ID, e.Tenant}, ownedValues(e.Owned)...),
 		e.WorkflowID, e.DeploymentID, e.BlueprintID, string(e.Status), e.Status.IsActive(), timeArg(e.StartedAt), timeArg(e.EndedAt),
 		timeArg(e.ScheduledFor), timeArg(e.QueuedAt), e.IsSystemWorkflow, e.IsDryRun, e.Resume, e.AllowCustomParameters, e.Force,
-		e.WaitAfterFail, e.TokenHash, textArg(e.Error), mapArg(e.Arguments), mapArg(e.Parameters))
+		e.WaitAfterFail, e.TokenHash, textArg(e.Error), mapArg(e.Arguments), mapArg(e.Parameters), e.GroupID)
 }
 
 var executions = view[store.Execution]{
@@ -31,6 +31,7 @@ var executions = view[store.Execution]{
 			"deployment_id":           {expr: "t.deployment_id"},
 			"blueprint_id":            {expr: "t.blueprint_id"},
 			"workflow_id":             {expr: "t.workflow_id"},
+			"group_id":                {expr: "t.group_id"},
 			"status":                  {expr: "t.status"},
 			"status_display":          {expr: "(CASE WHEN t.status = 'terminated' THEN 'completed' ELSE t.status END)"},
 			"is_system_workflow":      {expr: "t.is_system_workflow", kind: boolean},
@@ -57,7 +58,7 @@ var executions = view[store.Execution]{
 		return append(append([]any{&e.ID, &e.Tenant}, ownedTargets(&e.Owned)...),
 			&e.WorkflowID, &e.DeploymentID, &e.BlueprintID, &e.Status, &active, timeCell{&e.StartedAt}, timeCell{&e.EndedAt},
 			timeCell{&e.ScheduledFor}, timeCell{&e.QueuedAt}, &e.IsSystemWorkflow, &e.IsDryRun, &e.Resume, &e.AllowCustomParameters,
-			&e.Force, &e.WaitAfterFail, &e.TokenHash, &e.Error, mapCell{&e.Arguments}, mapCell{&e.Parameters},
+			&e.Force, &e.WaitAfterFail, &e.TokenHash, &e.Error, mapCell{&e.Arguments}, mapCell{&e.Parameters}, &e.GroupID,
 			textCell{&e.DeploymentDisplayName}, &e.Owner, &e.Epoch, timeCell{&e.LeaseUntil}, &e.TotalOperations, &e.FinishedOperations)
 	},
 }

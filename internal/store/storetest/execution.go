@@ -11,7 +11,7 @@ func sampleExecution(id string) store.Execution {
 		Owned: owned("a", 1), ID: id, WorkflowID: "install", DeploymentID: "d", BlueprintID: "bp", Status: store.Queued,
 		Parameters: map[string]any{"n": int64(1), "f": 1.0}, Error: ptr(""), StartedAt: at(2), EndedAt: at(3), ScheduledFor: at(4),
 		IsSystemWorkflow: true, IsDryRun: true, Resume: true, AllowCustomParameters: true, Force: true, WaitAfterFail: 600,
-		TotalOperations: 5, FinishedOperations: 2, TokenHash: "hash-" + id, QueuedAt: at(5), Arguments: map[string]any{"path": "/x"},
+		TotalOperations: 5, FinishedOperations: 2, TokenHash: "hash-" + id, QueuedAt: at(5), GroupID: "g", Arguments: map[string]any{"path": "/x"},
 	}
 }
 

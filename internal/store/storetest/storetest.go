@@ -38,6 +38,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"Instance", instanceTests},
 		{"Modification", modificationTests},
 		{"Schedule", scheduleTests},
+		{"Group", groupTests},
 		{"Execution", executionTests},
 		{"Claim", claimTests},
 		{"Operation", operationTests},
