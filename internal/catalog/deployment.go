@@ -25,6 +25,7 @@ type Creation struct {
 	Labels                []store.Label
 	RuntimeOnlyEvaluation bool
 	Caller                string // execution whose token made the request; "" if none
+	GroupID               string // execution group that the creation belongs to; "" for none
 }
 
 // CreateDeployment stores a deployment and starts the making of its nodes and
@@ -73,7 +74,7 @@ func (s *Service) addDeployment(ctx context.Context, tx store.Tx, d *store.Deplo
 	}
 	e, err := s.executions.StartSystem(ctx, tx, execution.SystemRequest{
 		Tenant: c.Tenant, WorkflowID: WorkflowCreate, DeploymentID: c.ID, BlueprintID: c.BlueprintID,
-		Visibility: c.Visibility, CreatedBy: c.CreatedBy, Queue: true, Caller: c.Caller,
+		Visibility: c.Visibility, CreatedBy: c.CreatedBy, Queue: true, Caller: c.Caller, GroupID: c.GroupID,
 		Parameters: map[string]any{
 			"inputs": orEmpty(c.Inputs), "labels": labelParameter(c.Labels), "display_name": nilIfEmpty(c.DisplayName),
 		},
@@ -169,6 +170,7 @@ type Deletion struct {
 	Recursive  bool
 	CreatedBy  string
 	Caller     string
+	GroupID    string // execution group that the deletion belongs to; "" for none
 }
 
 // DeleteDeployment starts the removal of a deployment and returns its
@@ -186,7 +188,7 @@ func (s *Service) DeleteDeployment(ctx context.Context, r Deletion) (store.Execu
 		}
 		e, err = s.executions.StartSystem(ctx, tx, execution.SystemRequest{
 			Tenant: d.Tenant, WorkflowID: WorkflowDelete, DeploymentID: d.ID, BlueprintID: d.BlueprintID,
-			Visibility: d.Visibility, CreatedBy: r.CreatedBy, Caller: r.Caller,
+			Visibility: d.Visibility, CreatedBy: r.CreatedBy, Caller: r.Caller, GroupID: r.GroupID, Queue: r.GroupID != "",
 			Parameters: map[string]any{"delete_logs": r.DeleteLogs, "force": r.Force, "recursive": r.Recursive},
 		})
 		return err

@@ -30,7 +30,7 @@ func (a *app) executionsCommand() *cobra.Command {
 	return group("executions", "Run workflows and watch them",
 		a.startCommand(), a.executionListCommand(),
 		leaf("get ID", "Show an execution", cobra.ExactArgs(1), a.getExecution),
-		a.cancelCommand(), a.resumeCommand(),
+		a.cancelCommand(), a.resumeCommand(), a.executionGroupsCommand(),
 		leaf("why ID", "Tell what an execution waits for", cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
 			cl, err := a.client(c.Context())
 			if err != nil {

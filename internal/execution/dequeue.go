@@ -176,6 +176,10 @@ func (l *line) occupy(e store.Execution) {
 // next returns the first in the queue whose deployment is idle. Each call
 // expects that the last one returned waits no more.
 func (l *line) next(ctx context.Context) (first store.Execution, ok bool, err error) {
+	full, err := l.tx.FullGroups(ctx)
+	if err != nil {
+		return first, false, err
+	}
 	for _, tenant := range l.tenants {
 		for _, condition := range []store.Filter{
 			{Field: "deployment_id", Op: store.IsNull},
@@ -185,7 +189,11 @@ func (l *line) next(ctx context.Context) (first store.Execution, ok bool, err er
 			if condition.Op == store.NotIn && len(condition.Values) == 0 {
 				condition = store.Filter{Field: "deployment_id", Op: store.IsNotNull}
 			}
-			queued, err := executionsWhere(ctx, l.tx, 1, statusIs(store.Queued), isWide("false"), tenantIs(tenant), condition)
+			filters := []store.Filter{statusIs(store.Queued), isWide("false"), tenantIs(tenant), condition}
+			if len(full) > 0 {
+				filters = append(filters, store.Filter{Field: "group_id", Op: store.NotIn, Values: full})
+			}
+			queued, err := executionsWhere(ctx, l.tx, 1, filters...)
 			if err != nil {
 				return first, false, err
 			}

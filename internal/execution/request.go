@@ -20,6 +20,7 @@ type StartRequest struct {
 	Queue                 bool // wait if it can't start now
 	WaitAfterFail         *int // seconds; nil: 600
 	CreatedBy             string
+	GroupID               string // the execution group that it belongs to; "" for none
 	// Caller is the execution whose token made the request; "" if none.
 	Caller string
 	// MayRunGlobal lets the creator run workflows on a global deployment of
@@ -39,8 +40,9 @@ type SystemRequest struct {
 	Visibility   store.Visibility
 	CreatedBy    string
 	Force        bool
-	Queue        bool // wait if it can't start now
-	Overlap      bool // may run beside others of the deployment
+	Queue        bool   // wait if it can't start now
+	GroupID      string // the execution group that it belongs to; "" for none
+	Overlap      bool   // may run beside others of the deployment
 	Caller       string
 }
 

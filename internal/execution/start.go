@@ -45,7 +45,7 @@ func (s *Service) start(ctx context.Context, tx store.Tx, r StartRequest) (store
 	} else if err != nil {
 		return none, err
 	}
-	if err := checkEnvironmentOf(ctx, tx, d); err != nil {
+	if err := checkEnvironmentOf(ctx, tx, d); err != nil && r.GroupID == "" {
 		return none, err
 	}
 	w, allowCustom, err := findWorkflow(d, r.WorkflowID)
@@ -57,7 +57,7 @@ func (s *Service) start(ctx context.Context, tx store.Tx, r StartRequest) (store
 		ID:    orNewID(r.ID), WorkflowID: r.WorkflowID, DeploymentID: d.ID, DeploymentDisplayName: d.DisplayName, BlueprintID: d.BlueprintID,
 		Status: store.Pending, IsSystemWorkflow: IsSystemWide(r.WorkflowID), IsDryRun: r.DryRun,
 		AllowCustomParameters: allowCustom || r.AllowCustomParameters, Force: r.Force,
-		WaitAfterFail: defaultWaitAfterFail,
+		WaitAfterFail: defaultWaitAfterFail, GroupID: r.GroupID,
 	}
 	if r.WaitAfterFail != nil {
 		e.WaitAfterFail = *r.WaitAfterFail
@@ -93,6 +93,7 @@ func (s *Service) startSystem(ctx context.Context, tx store.Tx, r SystemRequest)
 		ID:    orNewID(r.ID), WorkflowID: r.WorkflowID, DeploymentID: r.DeploymentID, BlueprintID: r.BlueprintID,
 		Status: store.Pending, Parameters: r.Parameters, IsSystemWorkflow: IsSystemWide(r.WorkflowID),
 		AllowCustomParameters: true, Force: r.Force, WaitAfterFail: defaultWaitAfterFail, Arguments: r.Arguments,
+		GroupID: r.GroupID,
 	}
 	if e.Parameters == nil {
 		e.Parameters = map[string]any{}
@@ -217,6 +218,10 @@ func (s *Service) admit(ctx context.Context, tx store.Tx, e *store.Execution, qu
 		return err
 	}
 	block := Admit(c, n)
+	place, err := hasPlace(ctx, tx, *e)
+	if err != nil {
+		return err
+	}
 	behind := false
 	if block != nil {
 		if behind, err = boolSetting(ctx, tx, "queue_behind_system_wide"); err != nil {
@@ -224,9 +229,9 @@ func (s *Service) admit(ctx context.Context, tx store.Tx, e *store.Execution, qu
 		}
 	}
 	switch {
-	case block == nil:
+	case block == nil && place:
 		e.Status = store.Pending
-	case queue || block.SystemWide && !e.IsSystemWorkflow && behind:
+	case block == nil || queue || block.SystemWide && !e.IsSystemWorkflow && behind:
 		e.Status, e.QueuedAt = store.Queued, s.now()
 	default:
 		return block.Refusal

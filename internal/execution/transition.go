@@ -41,6 +41,11 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, e *store.Execution, to
 	if err := tx.UpdateExecution(ctx, *e); err != nil {
 		return true, err
 	}
+	if to.IsEnd() {
+		if err := leaveGroup(ctx, tx, *e); err != nil {
+			return true, fmt.Errorf("group of execution %s: %w", e.ID, err)
+		}
+	}
 	return true, markLatest(ctx, tx, *e)
 }
 

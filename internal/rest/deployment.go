@@ -106,7 +106,17 @@ func (s *server) deploymentListing(r *request) (listing, error) {
 		return q, notYet("Listing the dependencies of a deployment")
 	}
 	if group := r.query.Get("_group_id"); group != "" {
-		return q, notFound("DeploymentGroup", group)
+		if _, err := s.Store.GetDeploymentGroup(r.Context(), r.tenant, group); err != nil {
+			return q, err
+		}
+		members, err := s.Store.GroupMembers(r.Context(), r.tenant, group)
+		if err != nil {
+			return q, err
+		}
+		if len(members) == 0 {
+			members = []string{""} // no deployment has this id
+		}
+		q.with(store.Filter{Field: "id", Values: members})
 	}
 	return q, nil
 }

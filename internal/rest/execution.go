@@ -56,7 +56,10 @@ func (s *server) executionListing(r *request) (listing, error) {
 		q.with(store.Filter{Field: "is_system_workflow", Values: []string{"false"}})
 	}
 	if group := r.query.Get("_group_id"); group != "" {
-		return q, notFound("ExecutionGroup", group)
+		if _, err := s.Store.GetExecutionGroup(r.Context(), r.tenant, group); err != nil {
+			return q, err
+		}
+		q.with(store.Filter{Field: "group_id", Values: []string{group}})
 	}
 	return q, nil
 }

@@ -24,6 +24,10 @@ type Executions interface {
 	Cancel(ctx context.Context, tenant, id string, how execution.Action) (store.Execution, error)
 	Resume(ctx context.Context, tenant, id string, force bool) (store.Execution, error)
 	UpdateStatus(ctx context.Context, u execution.StatusUpdate) (store.Execution, error)
+	StartGroup(ctx context.Context, r execution.GroupRequest) (store.ExecutionGroup, error)
+	AddGroup(ctx context.Context, g store.ExecutionGroup) error
+	ActOnGroup(ctx context.Context, tenant, id string, how execution.Action) error
+	UpdateGroup(ctx context.Context, tenant, id string, concurrency *int, success, failure *string) (store.ExecutionGroup, error)
 	Maintenance(ctx context.Context) (execution.Maintenance, error)
 	SetMaintenance(ctx context.Context, on bool, by string) (execution.Maintenance, bool, error)
 	StartLater(ctx context.Context, r execution.StartRequest, at time.Time) (store.Execution, error)

@@ -141,8 +141,16 @@ func (s *server) routes() []route {
 		{method: "GET", path: "/summary/{kind}", scope: inTenant, summary: "Count records by a field", query: listQuery("_target_field* _sub_field"), result: listOf(""), handle: s.getSummary},
 
 		// Things that there are none of yet: lists are empty.
-		{method: "GET", path: "/deployment-groups", permission: "deployment_group_list", summary: "List deployment groups", query: listQuery(""), result: listOf(""), handle: s.emptyList},
-		{method: "GET", path: "/execution-groups", permission: "execution_group_list", summary: "List execution groups", query: listQuery(""), result: listOf(""), handle: s.emptyList},
+		{method: "GET", path: "/deployment-groups", permission: "deployment_group_list", summary: "List deployment groups", query: listQuery(""), result: listOf("DeploymentGroup"), handle: s.listDeploymentGroups},
+		{method: "GET", path: "/deployment-groups/{id}", permission: "deployment_group_get", summary: "One deployment group", query: objectQuery(""), result: one("DeploymentGroup"), handle: s.getDeploymentGroup},
+		{method: "PUT", path: "/deployment-groups/{id}", permission: "deployment_group_create", summary: "Make or change a deployment group", body: fields("description visibility labels:array blueprint_id default_inputs:object filter_id filter_rules:array deployment_ids:array new_deployments:array deployments_from_group created_by created_at creation_counter:integer"), result: one("DeploymentGroup"), handle: s.putDeploymentGroup},
+		{method: "PATCH", path: "/deployment-groups/{id}", permission: "deployment_group_update", summary: "Add deployments to a group and take them out", body: fields("add:object remove:object"), result: one("DeploymentGroup"), handle: s.patchDeploymentGroup},
+		{method: "DELETE", path: "/deployment-groups/{id}", permission: "deployment_group_delete", summary: "Delete a deployment group, with its deployments if asked to", query: fields("delete_deployments:boolean force:boolean delete_logs:boolean recursive:boolean"), result: one(""), handle: s.deleteDeploymentGroup},
+		{method: "GET", path: "/execution-groups", permission: "execution_group_list", summary: "List execution groups", query: listQuery("_get_data:boolean"), result: listOf("ExecutionGroup"), handle: s.listExecutionGroups},
+		{method: "POST", path: "/execution-groups", permission: "execution_group_create", summary: "Start a workflow on all deployments of a group", body: fields("deployment_group_id* workflow_id* default_parameters:object parameters:object force:boolean concurrency:integer associated_executions:array id created_by created_at"), result: one("ExecutionGroup"), handle: s.postExecutionGroup},
+		{method: "GET", path: "/execution-groups/{id}", permission: "execution_group_get", summary: "One execution group with its members", query: objectQuery(""), result: one("ExecutionGroup"), handle: s.getExecutionGroup},
+		{method: "POST", path: "/execution-groups/{id}", permission: "execution_group_update", summary: "Cancel or resume the executions of a group", body: fields("action*"), result: one("ExecutionGroup"), handle: s.actOnExecutionGroup},
+		{method: "PATCH", path: "/execution-groups/{id}", permission: "execution_group_update", summary: "Change how many run at once, and the groups that deployments join", body: fields("success_group_id failure_group_id concurrency:integer"), result: one("ExecutionGroup"), handle: s.patchExecutionGroup},
 		{method: "GET", path: "/execution-schedules", permission: "execution_schedule_list", summary: "List execution schedules", query: listQuery("_filter_id"), result: listOf("ExecutionSchedule"), handle: s.listSchedules},
 		{method: "GET", path: "/execution-schedules/{id}", permission: "execution_schedule_get", summary: "One execution schedule", query: objectQuery("deployment_id"), result: one("ExecutionSchedule"), handle: s.getSchedule},
 		{method: "PUT", path: "/execution-schedules/{id}", permission: "execution_schedule_create", summary: "Start a workflow at set times", query: fields("deployment_id*"), body: fields("workflow_id* since* until recurrence count:integer weekdays:array rrule slip:integer stop_on_fail:boolean enabled:boolean time_zone parameters:object execution_arguments:object"), result: created("ExecutionSchedule"), handle: s.putSchedule},
@@ -182,6 +190,8 @@ func shapes() map[string][]param {
 	add(secretShape.describe())
 	add(listedSecretShape.describe())
 	add(scheduleShape.describe())
+	add(deploymentGroupShape.describe())
+	add(executionGroupShape.describe())
 	add(exportedShape.describe())
 	add(userShape.describe())
 	add(tenantShape.describe())

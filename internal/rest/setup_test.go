@@ -301,6 +301,38 @@ func (r *rooms) scheduler() (*execution.Service, error) {
 	return execution.New(execution.Config{Store: r.store, ManagerName: "m"})
 }
 
+func (r *rooms) StartGroup(ctx context.Context, q execution.GroupRequest) (store.ExecutionGroup, error) {
+	s, err := r.scheduler()
+	if err != nil {
+		return store.ExecutionGroup{}, err
+	}
+	return s.StartGroup(ctx, q)
+}
+
+func (r *rooms) AddGroup(ctx context.Context, g store.ExecutionGroup) error {
+	s, err := r.scheduler()
+	if err != nil {
+		return err
+	}
+	return s.AddGroup(ctx, g)
+}
+
+func (r *rooms) ActOnGroup(ctx context.Context, tenant, id string, how execution.Action) error {
+	s, err := r.scheduler()
+	if err != nil {
+		return err
+	}
+	return s.ActOnGroup(ctx, tenant, id, how)
+}
+
+func (r *rooms) UpdateGroup(ctx context.Context, tenant, id string, n *int, success, failure *string) (store.ExecutionGroup, error) {
+	s, err := r.scheduler()
+	if err != nil {
+		return store.ExecutionGroup{}, err
+	}
+	return s.UpdateGroup(ctx, tenant, id, n, success, failure)
+}
+
 func (r *rooms) Maintenance(ctx context.Context) (execution.Maintenance, error) {
 	s, err := r.scheduler()
 	if err != nil {

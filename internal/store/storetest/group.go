@@ -37,7 +37,9 @@ var groupTests = []test{
 		members("d1", "d2", "d3")
 		s.write(func(tx store.Tx) error { return tx.RemoveGroupMembers(s.ctx(), "a", "g", []string{"d2", "none"}) })
 		d := store.Deployment{Owned: store.Owned{Tenant: "a", CreatedAt: at}, ID: "d3", BlueprintID: "b"}
-		s.write(func(tx store.Tx) error { return errors.Join(tx.AddDeployment(s.ctx(), d), tx.DeleteDeployment(s.ctx(), "a", "d3")) })
+		s.write(func(tx store.Tx) error {
+			return errors.Join(tx.AddDeployment(s.ctx(), d), tx.DeleteDeployment(s.ctx(), "a", "d3"))
+		})
 		members("d1")
 		g.Description = ""
 		s.write(func(tx store.Tx) error { return tx.UpdateDeploymentGroup(s.ctx(), g) })
