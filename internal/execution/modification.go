@@ -132,9 +132,11 @@ func (h workflowHost) startModification(ctx context.Context, tx store.Tx, change
 		ID:    uuid.NewString(), DeploymentID: r.e.DeploymentID, ExecutionID: r.e.ID, Status: store.ModificationStarted,
 		Context: map[string]any{}, NodeInstances: map[string]any{},
 	}
-	if err := into(changes, &m.ModifiedNodes); err != nil {
+	asked, err := value.Of(changes)
+	if err != nil {
 		return nil, err
 	}
+	m.ModifiedNodes, _ = asked.(map[string]any)
 	lists := map[string]any{
 		addedList: result.Added, removedList: result.Removed, "extended_and_related": result.Extended,
 		"reduced_and_related": result.Reduced, beforeList: wireInstances(shape.instances),
@@ -157,15 +159,6 @@ func (h workflowHost) startModification(ctx context.Context, tx store.Tx, change
 		return nil, err
 	}
 	return forWorkflow(m)
-}
-
-// into copies v into target by way of untyped data.
-func into(v, target any) error {
-	data, err := value.Of(v)
-	if err != nil {
-		return err
-	}
-	return value.Into(data, target)
 }
 
 // FinishModification implements workflow.Modifier.
