@@ -32,6 +32,10 @@ type Tick struct{}
 // outside, and its failures tell nothing about it.
 type Cancel struct{ Now, Kill bool }
 
+// SetPaused holds everything that has not started, or lets it go on. What runs
+// goes on and its outcome is recorded. A failure's grace period goes on, too.
+type SetPaused struct{ To bool }
+
 // Denied: there will be no slot for the task; it fails without being performed.
 type Denied struct {
 	ID      string
@@ -45,6 +49,8 @@ func (Ended) event()   {}
 func (Tick) event()    {}
 func (Cancel) event()  {}
 func (Denied) event()  {}
+
+func (SetPaused) event() {}
 
 // Command is what is to be done; commands are carried out in order, each one
 // after all records before it are durable.
@@ -122,6 +128,7 @@ type Engine struct {
 	deadline   time.Time
 	cancel     bool
 	killed     bool
+	paused     bool
 	now        time.Time
 	finished   bool
 }
@@ -161,6 +168,8 @@ func (e *Engine) Step(now time.Time, ev Event) []Command {
 			n.queued = false
 			e.end(now, n, nil, ev.Failure)
 		}
+	case SetPaused:
+		e.paused = ev.To
 	case Cancel:
 		e.cancel = true
 		e.killed = e.killed || ev.Kill
@@ -178,7 +187,7 @@ func (e *Engine) Step(now time.Time, ev Event) []Command {
 // alarm: the last command counts.
 func (e *Engine) alarm() {
 	var next time.Time
-	if len(e.delayed) > 0 && !e.cancel {
+	if len(e.delayed) > 0 && !e.cancel && !e.paused {
 		next = e.delayed[0].task.ExecuteAfter
 	}
 	if len(e.failures) > 0 && (next.IsZero() || e.deadline.Before(next)) {
@@ -204,7 +213,7 @@ func (e *Engine) collect() {
 }
 
 func (e *Engine) advance(now time.Time) {
-	if !e.cancel {
+	if !e.cancel && !e.paused {
 		e.wakeDelayed(now)
 		for len(e.ready) > 0 {
 			n := e.ready[0]
@@ -222,6 +231,7 @@ func (e *Engine) advance(now time.Time) {
 	case len(e.performing) > 0 || len(e.asked) > 0 || len(e.delayed) > 0 || len(e.ready) > 0:
 	case len(e.failures) > 0:
 		e.finish(e.result())
+	case e.paused:
 	default:
 		e.finish(&StuckError{Tasks: e.graph.Tasks()})
 	}
@@ -319,6 +329,11 @@ func (e *Engine) granted(id string) {
 	delete(e.asked, id)
 	n.queued = false
 	if e.cancel || n.removed || n.blocked {
+		e.out = append(e.out, Release{ID: id})
+		return
+	}
+	if e.paused {
+		e.ready = append(e.ready, n)
 		e.out = append(e.out, Release{ID: id})
 		return
 	}

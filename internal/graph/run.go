@@ -34,7 +34,12 @@ const (
 	Graceful Control = iota // start nothing more, end when what runs has ended
 	Force                   // end at once; what runs is left to end by itself
 	Kill                    // stop what runs, then end
+	Pause                   // start nothing more until Unpause; what runs goes on
+	Unpause
 )
+
+// DefaultKillGrace is how long operations that were told to stop may take.
+const DefaultKillGrace = 30 * time.Second
 
 // Options are what a run needs. Journal, Performer and Limiter are required.
 type Options struct {
@@ -48,19 +53,33 @@ type Options struct {
 	// leaves running; nil waits for them before Run returns.
 	Leave func(wait func())
 	Now   func() time.Time // nil: time.Now
+	// Paused starts the run as if Pause had been asked for.
+	Paused bool
+	// Probes asks for snapshots: each is sent to the channel received, which must
+	// have room for it. nil: nobody asks.
+	Probes <-chan chan<- Snapshot
+	// KillGrace bounds how long a run waits for operations that were told to stop,
+	// by Kill or by the end of ctx; 0 is DefaultKillGrace. Those that don't stop are
+	// abandoned: their goroutines go on, and nothing follows from what they do.
+	KillGrace time.Duration
+	// Abandoned hears of each task that was abandoned; nil: nobody does.
+	Abandoned func(t *Task)
 }
 
 // Run runs the graph to its end. It returns nil, Cancelled, *FailedError, the
 // journal's error, or ctx's cause if ctx ended: then the run is abandoned,
 // everything is stopped and nothing more is written. All goroutines have ended
-// when it returns, but for those given to Leave.
+// when it returns, but for those given to Leave and those of abandoned tasks.
 func Run(ctx context.Context, g *Graph, o Options) error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.KillGrace <= 0 {
+		o.KillGrace = DefaultKillGrace
+	}
 	r := &runner{
 		opts: o, engine: NewEngine(g, o.Handlers, o.WaitAfterFail), events: make(chan Event, 64), gone: make(chan struct{}),
-		asks: make(chan *Task), slots: map[string]func(){},
+		asks: make(chan *Task), slots: map[string]func(){}, under: map[string]*Task{},
 	}
 	return r.run(ctx)
 }
@@ -79,10 +98,14 @@ type runner struct {
 	asks    chan *Task
 	mu      sync.Mutex
 	slots   map[string]func() // releases of granted slots; guarded by mu
+	under   map[string]*Task  // being performed; guarded by mu
 
 	timer *time.Timer
-	work  sync.WaitGroup // performers
-	aux   sync.WaitGroup // the slot asker and the committer
+	bound *time.Timer // of the wait for what was killed; nil: nothing was
+	// impatient: the bound has been reached.
+	impatient bool
+	work      sync.WaitGroup // performers
+	aux       sync.WaitGroup // the slot asker and the committer
 }
 
 func (r *runner) run(parent context.Context) (err error) {
@@ -101,10 +124,13 @@ func (r *runner) run(parent context.Context) (err error) {
 		}
 		kill()
 		stop()
-		r.work.Wait()
 		r.aux.Wait()
+		r.awaitKilled()
 	}()
 
+	if r.opts.Paused {
+		r.step(SetPaused{true})
+	}
 	r.step(Begin{})
 	for {
 		done, err := r.carryOut(ctx, perform)
@@ -133,17 +159,72 @@ func (r *runner) run(parent context.Context) (err error) {
 			}
 		case <-r.timer.C:
 			r.step(Tick{})
+		case <-r.outOfPatience():
+			r.impatient = true
+			r.step(Cancel{Now: true, Kill: true})
+		case to := <-r.opts.Probes:
+			to <- r.engine.Snapshot()
 		case c := <-r.opts.Control:
 			switch c {
 			case Kill:
 				kill()
+				forced = false
+				if r.bound == nil {
+					r.bound = time.NewTimer(r.opts.KillGrace)
+				}
 				r.step(Cancel{Kill: true})
+			case Pause, Unpause:
+				r.step(SetPaused{c == Pause})
 			case Force:
 				forced = true
 				r.step(Cancel{Now: true})
 			default:
 				r.step(Cancel{})
 			}
+		}
+	}
+}
+
+// outOfPatience is ready when what was killed has had its time.
+func (r *runner) outOfPatience() <-chan time.Time {
+	if r.bound == nil {
+		return nil
+	}
+	return r.bound.C
+}
+
+// awaitKilled waits for what was told to stop, as long as there is patience, and
+// tells of what did not.
+func (r *runner) awaitKilled() {
+	r.mu.Lock()
+	open := len(r.under)
+	r.mu.Unlock()
+	if open == 0 {
+		r.work.Wait()
+		return
+	}
+	done := make(chan struct{})
+	go func() { // ends with the last abandoned operation
+		r.work.Wait()
+		close(done)
+	}()
+	switch {
+	case r.impatient:
+		r.bound.Reset(0)
+	case r.bound == nil:
+		r.bound = time.NewTimer(r.opts.KillGrace)
+	}
+	defer r.bound.Stop()
+	select {
+	case <-done:
+		return
+	case <-r.bound.C:
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.under {
+		if r.opts.Abandoned != nil {
+			r.opts.Abandoned(t)
 		}
 	}
 }
@@ -253,11 +334,21 @@ func (r *runner) release(id string) {
 
 func (r *runner) perform(ctx context.Context, t *Task) {
 	task := *t
+	r.mu.Lock()
+	r.under[task.ID] = &task
+	r.mu.Unlock()
 	r.work.Go(func() {
 		defer r.release(task.ID)
+		defer r.performed(task.ID)
 		result, err := r.opts.Performer.Perform(ctx, &task, func() { r.send(Began{task.ID}) })
 		r.send(Ended{ID: task.ID, Result: result, Failure: asFailure(err)})
 	})
+}
+
+func (r *runner) performed(id string) {
+	r.mu.Lock()
+	delete(r.under, id)
+	r.mu.Unlock()
 }
 
 // send hands an event to the loop, or drops it if the loop has gone.
