@@ -34,7 +34,7 @@ func (a *app) blueprintsCommand() *cobra.Command {
 		leaf("get ID", "Show a blueprint", cobra.ExactArgs(1), a.getBlueprint),
 		a.deleteBlueprintCommand(), a.validateCommand(), a.planCommand(),
 		leaf("inputs ID|FILE", "Show a blueprint's inputs", cobra.ExactArgs(1), a.blueprintInputs),
-		a.packageCommand(), a.downloadCommand(), a.requirementsCommand(),
+		a.packageCommand(), a.downloadCommand(), a.requirementsCommand(), a.schemaCommand(),
 	)
 }
 

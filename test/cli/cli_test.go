@@ -6,6 +6,9 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -87,7 +90,9 @@ func manage(ts *testscript.TestScript, neg bool, args []string) {
 
 func (m *managerProcess) start(ts *testscript.TestScript, more []string) error {
 	if m.address == "" {
-		m.address = "127.0.0.1:0"
+		if err := m.choose(); err != nil {
+			return err
+		}
 	}
 	args := append([]string{"manager", "start", "--data-dir", ts.MkAbs("data"), "--listen", m.address}, more...)
 	cfy, err := exec.LookPath("cfy")
@@ -133,6 +138,20 @@ func (m *managerProcess) start(ts *testscript.TestScript, more []string) error {
 	}
 	ts.Setenv("MANAGER", m.address)
 	return nil
+}
+
+// choose finds a free address that no connection takes by itself while the
+// manager is down: its port is below those that systems give away.
+func (m *managerProcess) choose() error {
+	var err error
+	for range 100 {
+		m.address = fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(15000))
+		var l net.Listener
+		if l, err = net.Listen("tcp", m.address); err == nil {
+			return l.Close()
+		}
+	}
+	return fmt.Errorf("no port is free: %w", err)
 }
 
 func fileExists(name string) bool {

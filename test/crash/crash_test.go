@@ -72,14 +72,26 @@ func newManager(t *testing.T, extra ...string) *manager {
 	if cfy == "" {
 		t.Skip("WINDLASS_TEST_CFY is not set: run `make test`")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	m := &manager{t: t, cfy: cfy, home: t.TempDir(), address: l.Addr().String(), extra: extra}
+	m := &manager{t: t, cfy: cfy, home: t.TempDir(), address: lastingAddress(t), extra: extra}
 	t.Cleanup(m.kill)
 	return m
+}
+
+// lastingAddress is a free one that no connection takes by itself while the
+// manager is down: its port is below those that systems give away.
+func lastingAddress(t *testing.T) string {
+	t.Helper()
+	var err error
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(15000))
+		var l net.Listener
+		if l, err = net.Listen("tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
+	}
+	t.Fatalf("no port is free: %v", err)
+	return ""
 }
 
 func (m *manager) env() []string {
