@@ -117,6 +117,9 @@ func (l *loop) notice(ctx context.Context) error {
 	is := make(map[string]bool, len(active))
 	for _, e := range active {
 		is[e.ID] = true
+		if r := l.s.runOf(e.ID); r != nil {
+			r.pause.set(isPaused(e))
+		}
 	}
 	for _, r := range runs {
 		if !is[r.e.ID] && !r.concluded.Load() {

@@ -40,11 +40,13 @@ type run struct {
 	deployment store.Deployment // as it was when the workflow began
 	plugins    sync.Map         // []plan.Plugin by node id
 	under      underWay
-	writing    sync.Mutex     // keeps writes in the order of what they tell
-	left       sync.WaitGroup // operations that a forced cancel left to end
-	leaves     atomic.Bool    // there are some
-	concluded  atomic.Bool    // the end is stored
-	done       chan struct{}  // closed when nothing of the run is left
+	pause      pauseSwitch
+	probe      atomic.Pointer[probe] // of the graph that runs now
+	writing    sync.Mutex            // keeps writes in the order of what they tell
+	left       sync.WaitGroup        // operations that a forced cancel left to end
+	leaves     atomic.Bool           // there are some
+	concluded  atomic.Bool           // the end is stored
+	done       chan struct{}         // closed when nothing of the run is left
 }
 
 func (s *Service) newRun(ctx context.Context, e store.Execution, token string) *run {
@@ -55,6 +57,8 @@ func (s *Service) newRun(ctx context.Context, e store.Execution, token string) *
 	r.asked, r.ask = context.WithCancel(r.ctx)
 	r.forced, r.force = context.WithCancel(r.ctx)
 	r.operations, r.stopOperations = context.WithCancel(r.ctx)
+	r.pause.changed = make(chan struct{}, 1)
+	r.pause.set(isPaused(e))
 	return r
 }
 
@@ -93,7 +97,7 @@ func (r *run) perform() {
 	r.conclude(outcome)
 	if r.leaves.Load() {
 		r.concluded.Store(true)
-		r.left.Wait()
+		r.awaitLeft()
 		stopKeeping()
 		keeper.Wait()
 		r.afterLeft()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"windlass/internal/graph"
 	"windlass/internal/operation"
 	"windlass/internal/store"
 	"windlass/internal/workflow"
@@ -77,6 +78,9 @@ type Timing struct {
 	// CancelGrace is how long a cancel waits for running operations to end. Then
 	// it goes on as a forced one: 30 s.
 	CancelGrace time.Duration
+	// KillGrace is how long operations that were killed may take to end. Then they
+	// are abandoned, and the execution ends without them: 30 s.
+	KillGrace time.Duration
 }
 
 // SystemWorkflow is a workflow that the manager itself carries out. It runs
@@ -167,6 +171,7 @@ func (t Timing) orDefaults() Timing {
 	t.Renew = orDefault(t.Renew, 4*time.Second)
 	t.Poll = orDefault(t.Poll, 2*time.Second)
 	t.CancelGrace = orDefault(t.CancelGrace, 30*time.Second)
+	t.KillGrace = orDefault(t.KillGrace, graph.DefaultKillGrace)
 	return t
 }
 

@@ -47,7 +47,7 @@ func (s *Service) Why(ctx context.Context, tenant, id string) (Reason, error) {
 		return Reason{Text: "It waits for a manager to take it up."}, nil
 	}
 	if r := s.runOf(id); r != nil {
-		return Reason{Waiting: r.under.list(s.now())}, nil
+		return Reason{Waiting: r.waiting(ctx)}, nil
 	}
 	owner, _, _ := strings.Cut(e.Owner, ownerSeparator)
 	return Reason{Text: fmt.Sprintf("It runs on manager %s.", owner)}, nil

@@ -153,11 +153,15 @@ func (h workflowHost) Execute(ctx context.Context, name string, handlers map[str
 	if err != nil || g.Len() == 0 {
 		return err
 	}
-	requests, stop := r.requests()
+	paused := r.pause.on()
+	requests, stop := r.requests(paused)
 	defer stop()
+	probes, stopProbing := r.probed()
+	defer stopProbing()
 	return graph.Run(ctx, g, graph.Options{
 		Journal: &graphJournal{r: r, graphID: graphID}, Performer: performer{r, graphID}, Limiter: limiter{r}, Handlers: handlers,
 		WaitAfterFail: time.Duration(r.e.WaitAfterFail) * time.Second, Control: requests, Leave: r.leave, Now: r.s.cfg.Now,
+		Paused: paused, Probes: probes, KillGrace: r.s.cfg.Timing.KillGrace, Abandoned: r.abandoned,
 	})
 }
 
@@ -225,8 +229,9 @@ type taskIDs struct{}
 
 func (taskIDs) Next() string { return uuid.NewString() }
 
-// requests gives a graph what is asked of the run, until stop.
-func (r *run) requests() (requests <-chan graph.Control, stop func()) {
+// requests gives a graph what is asked of the run, until stop. The graph begins
+// paused or not.
+func (r *run) requests(paused bool) (requests <-chan graph.Control, stop func()) {
 	to := make(chan graph.Control, 4)
 	done, quit := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -234,7 +239,20 @@ func (r *run) requests() (requests <-chan graph.Control, stop func()) {
 		asked, forced, killed := r.asked.Done(), r.forced.Done(), r.operations.Done()
 		var patience <-chan time.Time
 		for {
+			if now := r.pause.on(); now != paused {
+				c := graph.Unpause
+				if now {
+					c = graph.Pause
+				}
+				select {
+				case to <- c:
+					paused = now
+				case <-quit:
+					return
+				}
+			}
 			select {
+			case <-r.pause.changed:
 			case <-killed:
 				to <- graph.Kill
 				return

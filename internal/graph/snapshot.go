@@ -29,8 +29,8 @@ type Waiting struct {
 	Task *Task // a copy
 	Hold Hold
 	At   time.Time // of AwaitsTime: when it is tried next
-	// On are, of AwaitsTasks, the operations and subgraphs that it waits for
-	// directly, by creation.
+	// On are, of AwaitsTasks, the operations and subgraphs that it waits for,
+	// nearest first.
 	On []*Task
 }
 
@@ -73,7 +73,7 @@ func (n *node) isBlocked(g *Graph) bool {
 }
 
 // awaited lists what n waits for. In the place of a subgraph around it that has
-// not been entered stands what that waits for.
+// not been entered, and of a task that takes no time, stands what that waits for.
 func (e *Engine) awaited(n *node) []*Task {
 	var list []*Task
 	seen := map[*node]bool{}
@@ -82,7 +82,7 @@ func (e *Engine) awaited(n *node) []*Task {
 		for _, w := range sortedNodes(n.waits) {
 			switch {
 			case seen[w]:
-			case e.inside(n, w):
+			case e.inside(n, w), w.task.Kind != Operation && w.task.Kind != Subgraph:
 				seen[w] = true
 				collect(w)
 			default:
