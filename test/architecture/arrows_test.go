@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"internal/graph":       {"internal/value"},
 	"internal/workflow":    {"internal/value", "internal/blueprint", "internal/topology", "internal/graph"},
 	"internal/operation":   {"internal/value", "internal/blueprint", "python"},
+	"internal/lsp":         {"internal/value", "internal/blueprint"},
 	"internal/ctxcli":      {"internal/value"},
 	"internal/store":       {"internal/value", "internal/blueprint"},
 	"internal/access":      {"internal/value", "internal/store"},
