@@ -2,8 +2,10 @@
 // it. It needs nothing but the standard library of Python 3.8 or newer.
 //
 //	run_script.py   runs a script of the script plugin
+//	run_worker.py   serves a deployment's plugin operations and workflows
 //	render.py       renders a Jinja2 template for a shell script
 //	cloudify/       what scripts and plugins import
+//	client/         the client of the REST API, for where none is installed
 package python
 
 import (
@@ -18,7 +20,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed *.py cloudify/*.py
+//go:embed *.py cloudify/*.py cloudify/plugins/*.py cloudify/workflows/*.py client/cloudify_rest_client/*.py
 var files embed.FS
 
 // Files is the framework as it is embedded.

@@ -79,8 +79,10 @@ sys.path.insert(0, sys.argv[1])
 for path in glob.glob(os.path.join(sys.argv[1], '**', '*.py'), recursive=True):
     with open(path, encoding='utf-8') as f:
         ast.parse(f.read(), path, feature_version=(3, 8))
-for path in glob.glob(os.path.join(sys.argv[1], 'cloudify', '*.py')):
-    importlib.import_module('cloudify.' + os.path.basename(path)[:-3])
+for base in (sys.argv[1], os.path.join(sys.argv[1], 'client')):
+    for path in glob.glob(os.path.join(base, 'cloudify*', '**', '*.py'), recursive=True):
+        name = os.path.relpath(path, base)[:-3].replace(os.sep, '.')
+        importlib.import_module(name[:-len('.__init__')] if name.endswith('.__init__') else name)
 `
 	out, err := exec.CommandContext(t.Context(), "python3", "-I", "-S", "-c", check, root).CombinedOutput()
 	if err != nil {

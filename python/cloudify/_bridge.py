@@ -50,6 +50,10 @@ class Bridge(object):
         """Asks as the ctx command line does."""
         return self._ask({'args': list(args)})
 
+    def tell(self, method, **params):
+        """Asks for what has no answer."""
+        self.call(method, **params)
+
     def _ask(self, request):
         body = _encode(request)
         with self._lock:

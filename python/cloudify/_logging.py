@@ -14,6 +14,18 @@ def _level(number):
     return 'debug'
 
 
+def send(bridge, handler, record):
+    """Sends a record as the handler formats it."""
+    try:
+        message = handler.format(record)
+        message = message.encode('utf-8', 'replace').decode('utf-8')
+        bridge.tell('log', level=_level(record.levelno), message=message)
+    except _bridge.BridgeError:
+        pass  # the operation has ended; a log line must not break what is left
+    except Exception:
+        handler.handleError(record)
+
+
 class _Handler(logging.Handler):
 
     def __init__(self, bridge):
@@ -21,14 +33,7 @@ class _Handler(logging.Handler):
         self._bridge = bridge
 
     def emit(self, record):
-        try:
-            message = self.format(record)
-            message = message.encode('utf-8', 'replace').decode('utf-8')
-            self._bridge.call('log', level=_level(record.levelno), message=message)
-        except _bridge.BridgeError:
-            pass  # the operation has ended; a log line must not break what is left
-        except Exception:
-            self.handleError(record)
+        send(self._bridge, self, record)
 
 
 def logger(bridge, name):

@@ -70,15 +70,19 @@ def run(path):
     return 1
 
 
-def perform(function, ctx):
-    """Calls function as the operation of ctx: (result, None) or (None, error)."""
+def perform(function, ctx, is_script=True):
+    """Calls function as the operation of ctx: (result, None) or (None, error).
+
+    The result is what function returns, or what ctx.returns was given. Only for
+    a script is sys.exit(0) a good end.
+    """
     decision = _Decision(ctx)
-    error = None
+    error = result = None
     with state.current_ctx.push(ctx, ctx.inputs):
         try:
-            function()
+            result = function()
         except SystemExit as end:
-            error = _exit_error(end)
+            error = _exit_error(end) if is_script else end
         except KeyboardInterrupt as interrupt:
             error = interrupt
         except Exception as raised:
@@ -94,7 +98,9 @@ def perform(function, ctx):
         error = decision.error
     if error is None:
         error = ctx.operation._operation_retry
-    return (None, error) if error is not None else (decision.result, None)
+    if error is not None:
+        return None, error
+    return (decision.result if decision._made else result), None
 
 
 def _exit_error(end):

@@ -3,8 +3,10 @@ import base64
 import contextlib
 import os
 
-from cloudify import constants, exceptions
+from cloudify import _gaps, constants, exceptions
 from cloudify._properties import ImmutableProperties, RuntimeProperties
+
+__getattr__ = _gaps.filler(__name__)
 
 NODE_INSTANCE = constants.NODE_INSTANCE
 RELATIONSHIP_INSTANCE = constants.RELATIONSHIP_INSTANCE
@@ -360,7 +362,7 @@ class CloudifyContext(object):
         return self._logger
 
     def send_event(self, event):
-        self._bridge.call('event', message=str(event))
+        self._bridge.tell('event', message=str(event))
 
     def get_resource(self, resource_path):
         """A file of the deployment or the blueprint, as bytes."""

@@ -4,6 +4,9 @@ An operation that ends with NonRecoverableError fails for good; with
 OperationRetry it asked for another try; with any other exception it is retried
 while there are retries left.
 """
+from cloudify import _gaps
+
+__getattr__ = _gaps.filler(__name__)
 
 
 class NonRecoverableError(Exception):

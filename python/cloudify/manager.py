@@ -1,9 +1,11 @@
 """Access to the manager beyond ctx."""
 from urllib.parse import urlsplit
 
-from cloudify import exceptions
+from cloudify import _gaps, exceptions
 from cloudify._properties import RuntimeProperties
 from cloudify.state import current_ctx
+
+__getattr__ = _gaps.filler(__name__)
 
 
 class NodeInstance(object):
@@ -52,23 +54,23 @@ class NodeInstance(object):
 
 
 def get_rest_client(tenant=None, api_token=None):
-    """A client of the manager's REST API, if its package is installed."""
-    told = current_ctx.get_ctx()._told
-    if not told.get('rest_url'):
+    """A client of the manager's REST API."""
+    from cloudify.utils import _current_context
+    ctx = _current_context()
+    if not ctx._told.get('rest_url'):
         raise exceptions.NonRecoverableError('no REST API is served here (local profile)')
-    try:
-        from cloudify_rest_client import CloudifyClient
-    except ImportError:
-        raise exceptions.NonRecoverableError(
-            'get_rest_client needs the package cloudify-common (cloudify_rest_client), which this Python lacks')
-    address = urlsplit(told['rest_url'])
-    facts = told['facts']
-    headers, token = {}, api_token
-    if not token:
-        headers['Execution-Token'] = facts['execution_token']
+    from cloudify_rest_client import CloudifyClient
+    address = urlsplit(ctx._told['rest_url'])
+    headers = {}
+    if not api_token:
+        headers['Execution-Token'] = ctx.execution_token
     return CloudifyClient(
-        host=address.hostname, port=address.port, protocol=address.scheme, headers=headers, token=token,
-        tenant=tenant or facts['tenant_name'])
+        host=address.hostname, port=address.port or {'https': 443}.get(address.scheme, 80), protocol=address.scheme,
+        headers=headers, token=api_token, tenant=tenant or ctx.tenant_name)
+
+
+def update_execution_status(execution_id, status, error=None, client=None):
+    return (client or get_rest_client()).executions.update(execution_id, status, error)
 
 
 def get_node_instance(node_instance_id, evaluate_functions=False, client=None):

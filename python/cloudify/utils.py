@@ -1,4 +1,5 @@
 """What plugins take from here."""
+import importlib
 import logging
 import os
 import random
@@ -7,9 +8,23 @@ import string
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
-from cloudify import constants, exceptions
-from cloudify.state import current_ctx
+from cloudify import _gaps, constants, exceptions
+from cloudify.state import NotInContext, current_ctx, current_workflow_ctx
+
+__getattr__ = _gaps.filler(__name__)
+
+ENV_CFY_EXEC_TEMPDIR = 'CFY_EXEC_TEMP'
+
+
+def _current_context():
+    """The operation's context, or else the workflow's."""
+    try:
+        return current_ctx.get_ctx()
+    except NotInContext:
+        return current_workflow_ctx.get_ctx()
 
 
 def id_generator(size=6, chars=string.ascii_uppercase + string.digits):
@@ -27,19 +42,210 @@ def create_temp_folder():
 
 
 def get_tenant_name():
-    return current_ctx.get_ctx().tenant_name
+    return _current_context().tenant_name
 
 
 def get_tenant():
-    return current_ctx.get_ctx().tenant
+    return _current_context().tenant
 
 
 def get_rest_token():
-    return current_ctx.get_ctx().rest_token
+    return _current_context().rest_token
 
 
 def get_execution_token():
-    return current_ctx.get_ctx().execution_token
+    return _current_context().execution_token
+
+
+def get_execution_id():
+    return _current_context().execution_id
+
+
+def get_execution_creator_username():
+    return _current_context().execution_creator_username
+
+
+def get_is_bypass_maintenance():
+    return bool(_current_context().bypass_maintenance)
+
+
+def get_workflow_parameters():
+    """The parameters of the current workflow."""
+    parameters = dict(current_workflow_ctx.get_parameters())
+    parameters.pop('ctx', None)
+    return parameters
+
+
+def get_manager_rest_service_protocol():
+    return os.environ.get(constants.REST_PROTOCOL_KEY, 'http')
+
+
+def get_manager_rest_service_host():
+    """The hosts of the REST API, as a list."""
+    return [host for host in os.environ.get(constants.REST_HOST_KEY, '').split(',') if host]
+
+
+def get_manager_rest_service_port():
+    return int(os.environ.get(constants.REST_PORT_KEY) or 0)
+
+
+def get_manager_name():
+    return os.environ.get(constants.MANAGER_NAME)
+
+
+def get_manager_file_server_url():
+    return os.environ.get(constants.MANAGER_FILE_SERVER_URL_KEY)
+
+
+def get_manager_file_server_root():
+    return os.environ.get(constants.MANAGER_FILE_SERVER_ROOT_KEY)
+
+
+def get_manager_file_server_scheme():
+    return os.environ.get(constants.MANAGER_FILE_SERVER_SCHEME, 'http')
+
+
+def get_local_rest_certificate():
+    return os.environ.get(constants.LOCAL_REST_CERT_FILE_KEY, '')
+
+
+def get_broker_ssl_cert_path():
+    return os.environ.get(constants.BROKER_SSL_CERT_PATH, '')
+
+
+def get_local_resources_root():
+    return os.environ.get(constants.LOCAL_RESOURCES_ROOT_ENV_KEY)
+
+
+def get_kerberos_indication(kerberos_env):
+    return None if kerberos_env is None else str(kerberos_env).lower() == 'true'
+
+
+def get_daemon_name():
+    return os.environ.get('AGENT_NAME')
+
+
+def is_management_environment():
+    """Operations run on the manager itself."""
+    return True
+
+
+def ipv6_url_compat(address):
+    """An address as URLs have it: IPv6 in brackets."""
+    return '[{0}]'.format(address) if address and ':' in address and not address.startswith('[') else address
+
+
+def get_instances_of_node(rest_client, deployment_id=None, node_id=None):
+    return rest_client.node_instances.list(deployment_id=deployment_id, node_id=node_id)
+
+
+def uuid4():
+    import uuid
+    return str(uuid.uuid4())
+
+
+def get_func(task_name):
+    """The function behind a dotted path."""
+    module_name, _, name = task_name.rpartition('.')
+    if not module_name:
+        raise exceptions.NonRecoverableError('{0!r} does not name a function of a module'.format(task_name))
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise exceptions.NonRecoverableError('No module named {0} ({1})'.format(module_name, error))
+    if not hasattr(module, name):
+        raise exceptions.NonRecoverableError("{0} has no function named '{1}' ".format(module_name, name))
+    function = getattr(module, name)
+    if not callable(function):
+        raise exceptions.NonRecoverableError('{0}.{1} is not callable'.format(module_name, name))
+    return function
+
+
+def format_exception(error):
+    """An exception's text with its class."""
+    return '{0}: {1}'.format(type(error).__name__, error)
+
+
+def wait_for(callable_obj, callable_obj_key, value_attr, test_condition, exception_class, msg='', timeout=900):
+    """Asks every 3 s until the attribute passes the test; returns what it belongs to."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = callable_obj(callable_obj_key)
+        if test_condition(getattr(value, value_attr)):
+            return value
+        if time.monotonic() >= deadline:
+            raise exception_class(msg)
+        time.sleep(3)
+
+
+def get_executable_path(executable, venv):
+    return os.path.join(venv, 'bin', executable)
+
+
+def get_python_path(venv):
+    return get_executable_path('python', venv)
+
+
+def generate_user_password(password_length=32):
+    import secrets
+    letters = string.ascii_letters + string.digits
+    return ''.join(secrets.choice(letters) for _ in range(password_length))
+
+
+def unzip(archive, destination=None):
+    """Unpacks a zip archive; returns where to."""
+    import shutil
+    destination = destination or tempfile.mkdtemp()
+    shutil.unpack_archive(archive, destination, 'zip')
+    return destination
+
+
+def untar(archive, destination=None):
+    """Unpacks a tar archive; returns where to."""
+    import tarfile
+    destination = destination or tempfile.mkdtemp()
+    with tarfile.open(archive) as tar:
+        if hasattr(tarfile, 'data_filter'):
+            tar.extractall(destination, filter='data')
+        else:
+            tar.extractall(destination)
+    return destination
+
+
+def extract_archive(source):
+    """Unpacks a zip or tar archive; returns where to."""
+    import zipfile
+    return unzip(source) if zipfile.is_zipfile(source) else untar(source)
+
+
+class OutputConsumer(object):
+    """Logs the lines of a stream in a thread, and keeps them."""
+
+    def __init__(self, out, logger, prefix, ctx=None):
+        self.out = out
+        self.output = []
+        self.logger = logger
+        self.prefix = prefix
+        self.ctx = ctx
+        self.consumer = threading.Thread(target=self.consume_output, daemon=True)
+        self.consumer.start()
+
+    def consume_output(self):
+        if self.ctx is None:
+            self._consume()
+        else:
+            with current_ctx.push(self.ctx):
+                self._consume()
+
+    def _consume(self):
+        with self.out:
+            for line in self.out:
+                line = line.decode('utf-8', 'replace')
+                self.output.append(line)
+                self.logger.info('%s%s', self.prefix, line.rstrip('\r\n'))
+
+    def join(self):
+        self.consumer.join()
 
 
 def exception_to_error_cause(exception, tb):

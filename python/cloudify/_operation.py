@@ -1,0 +1,61 @@
+"""Runs one operation of a plugin, in a child of a worker."""
+import atexit
+import sys
+import threading
+
+from cloudify import _frames, _script, exceptions, utils
+from cloudify.context import CloudifyContext
+
+
+def main(sock):
+    """Runs the operation that the orchestrator tells of; returns the exit code."""
+    bridge = _frames.FrameBridge(sock)
+    ctx = CloudifyContext(bridge)
+    ctx.plugin._facts['prefix'] = sys.prefix
+    result, error = _script.perform(lambda: _call(ctx), ctx, is_script=False)
+    _let_go()
+    return report(bridge, result, error)
+
+
+def _call(ctx):
+    function = utils.get_func(ctx.task_name)
+    if ctx.resume and not getattr(function, 'resumable', False):
+        raise exceptions.NonRecoverableError(
+            'Cannot resume - operation not resumable: {0}'.format(ctx.task_name))
+    inputs = dict(ctx.inputs)
+    inputs['ctx'] = ctx
+    return function(**inputs)
+
+
+def _let_go():
+    """What the end of an interpreter would do: threads and exit handlers."""
+    try:
+        threading._shutdown()
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+    try:
+        atexit._run_exitfuncs()
+    except BaseException:
+        pass  # each failure has been printed
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass
+
+
+def report(bridge, result, error):
+    """Tells how it ended; returns the exit code."""
+    try:
+        if error is None:
+            try:
+                bridge.call('finish', result=result)
+                return 0
+            except (TypeError, exceptions.NonRecoverableError) as unfit:
+                error = exceptions.NonRecoverableError(
+                    'the result of the operation must be JSON serializable: {0}'.format(unfit))
+        bridge.call('fail', **_script.described(error))
+    except exceptions.RecoverableError as unreachable:
+        sys.stderr.write('{0}\n'.format(unreachable))
+        return 2
+    return 1
