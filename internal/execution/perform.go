@@ -188,11 +188,19 @@ func (r *run) recordLeft(t *graph.Task, result any, failure *graph.Failure) {
 // limiter takes slots for one execution's operations.
 type limiter struct{ r *run }
 
-var _ graph.Limiter = limiter{}
+var (
+	_ graph.Limiter = limiter{}
+	_ graph.Taker   = limiter{}
+)
 
 func (l limiter) Acquire(ctx context.Context, t *graph.Task) (func(), error) {
 	defer l.r.under.begin(t, "it waits for a free place among the operations that may run at once", l.r.s.now())()
 	return l.r.s.slots.acquire(ctx, l.r.e.ID, l.r.e.Tenant+"/"+l.r.e.DeploymentID)
+}
+
+// Take implements graph.Taker.
+func (l limiter) Take(*graph.Task) (func(), bool) {
+	return l.r.s.slots.take(l.r.e.ID, l.r.e.Tenant+"/"+l.r.e.DeploymentID)
 }
 
 // underWay is what an execution's tasks are doing, for people who ask.

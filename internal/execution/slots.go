@@ -70,6 +70,19 @@ func (s *slots) acquire(ctx context.Context, execution, deployment string) (rele
 	return nil, ctx.Err()
 }
 
+// take gives a slot if one is free and nobody waits.
+func (s *slots) take(execution, deployment string) (release func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.turns.Len() > 0 || s.total >= s.limits.Operations || !s.hasRoom(&turn{execution: execution, deployment: deployment}) {
+		return nil, false
+	}
+	s.total++
+	s.byDeployment[deployment]++
+	s.byExecution[execution]++
+	return func() { s.release(execution, deployment) }, true
+}
+
 func (s *slots) release(execution, deployment string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

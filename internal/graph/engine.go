@@ -52,8 +52,8 @@ func (Denied) event()  {}
 
 func (SetPaused) event() {}
 
-// Command is what is to be done; commands are carried out in order, each one
-// after all records before it are durable.
+// Command is what is to be done. Perform and Finish are carried out in order,
+// after all records before them are durable; for the others that doesn't matter.
 type Command interface{ command() }
 
 // Record is a change to be made durable: a task with its new state, or a task

@@ -26,6 +26,13 @@ type Limiter interface {
 	Acquire(ctx context.Context, t *Task) (release func(), err error)
 }
 
+// Taker is a Limiter that can tell at once. With it the record of a task's end
+// and that of the next one's beginning become durable together.
+type Taker interface {
+	// Take gives a slot if one is free and nobody waits for it.
+	Take(t *Task) (release func(), ok bool)
+}
+
 // Control says what is asked of a run from outside.
 type Control int
 
@@ -91,6 +98,7 @@ type runner struct {
 	gone   chan struct{} // closed when the loop has ended
 
 	pending    []Command // not carried out yet
+	urgent     bool      // pending has more than news that can wait a little
 	committing []Command // its records are being made durable
 	committed  chan error
 
@@ -101,6 +109,7 @@ type runner struct {
 	under   map[string]*Task  // being performed; guarded by mu
 
 	timer *time.Timer
+	lazy  *time.Timer // until news that can wait are written
 	bound *time.Timer // of the wait for what was killed; nil: nothing was
 	// impatient: the bound has been reached.
 	impatient bool
@@ -114,6 +123,8 @@ func (r *runner) run(parent context.Context) (err error) {
 	r.committed = make(chan error, 1)
 	r.timer = time.NewTimer(time.Hour)
 	defer r.timer.Stop()
+	r.lazy = time.NewTimer(time.Hour)
+	defer r.lazy.Stop()
 	r.aux.Go(func() { r.askForSlots(ctx) })
 	forced := false
 	defer func() {
@@ -132,6 +143,7 @@ func (r *runner) run(parent context.Context) (err error) {
 		r.step(SetPaused{true})
 	}
 	r.step(Begin{})
+	r.take()
 	for {
 		done, err := r.carryOut(ctx, perform)
 		if done {
@@ -148,6 +160,7 @@ func (r *runner) run(parent context.Context) (err error) {
 		case ev := <-r.events:
 			r.step(ev)
 			r.drain()
+			r.take()
 		case ask <- next:
 			r.waiting = r.waiting[1:]
 		case err := <-r.committed:
@@ -159,6 +172,9 @@ func (r *runner) run(parent context.Context) (err error) {
 			}
 		case <-r.timer.C:
 			r.step(Tick{})
+			r.take()
+		case <-r.lazy.C:
+			r.urgent = true
 		case <-r.outOfPatience():
 			r.impatient = true
 			r.step(Cancel{Now: true, Kill: true})
@@ -175,6 +191,7 @@ func (r *runner) run(parent context.Context) (err error) {
 				r.step(Cancel{Kill: true})
 			case Pause, Unpause:
 				r.step(SetPaused{c == Pause})
+				r.take()
 			case Force:
 				forced = true
 				r.step(Cancel{Now: true})
@@ -230,7 +247,44 @@ func (r *runner) awaitKilled() {
 }
 
 func (r *runner) step(ev Event) {
-	r.pending = append(r.pending, r.engine.Step(r.opts.Now(), ev)...)
+	_, began := ev.(Began)
+	for _, c := range r.engine.Step(r.opts.Now(), ev) {
+		switch c := c.(type) {
+		case Ask: // needs nothing to be durable; what it leads to does
+			r.waiting = append(r.waiting, c.Task)
+		case Release:
+			r.release(c.ID)
+		case WakeAt:
+			r.timer.Reset(max(0, c.At.Sub(r.opts.Now())))
+		default:
+			if began && len(r.pending) == 0 {
+				r.lazy.Reset(startedDelay)
+			}
+			r.urgent = r.urgent || !began
+			r.pending = append(r.pending, c)
+		}
+	}
+}
+
+// startedDelay is how long the record that an operation has begun waits for
+// others to be written with it, such as that of its end.
+const startedDelay = 20 * time.Millisecond
+
+// take begins the tasks that wait for a slot, as long as there are any free.
+func (r *runner) take() {
+	taker, ok := r.opts.Limiter.(Taker)
+	for ok && len(r.waiting) > 0 {
+		t := r.waiting[0]
+		release, free := taker.Take(t)
+		if !free {
+			return
+		}
+		r.waiting = r.waiting[1:]
+		r.mu.Lock()
+		r.slots[t.ID] = release
+		r.mu.Unlock()
+		r.step(Granted{t.ID})
+	}
 }
 
 // drain applies all events that have arrived, so that one commit serves them.
@@ -248,11 +302,11 @@ func (r *runner) drain() {
 // carryOut starts a commit of the pending records, or carries the commands out
 // directly if there are none, unless a commit is under way.
 func (r *runner) carryOut(ctx, perform context.Context) (done bool, err error) {
-	if r.committing != nil || len(r.pending) == 0 {
+	if r.committing != nil || len(r.pending) == 0 || !r.urgent {
 		return false, nil
 	}
-	r.committing, r.pending = r.pending, nil
-	var records []Record
+	r.committing, r.pending, r.urgent = r.pending, nil, false
+	records := make([]Record, 0, len(r.committing))
 	for _, c := range r.committing {
 		if rec, ok := c.(Record); ok {
 			records = append(records, rec)
@@ -271,14 +325,8 @@ func (r *runner) dispatch(perform context.Context) (done bool, err error) {
 	r.committing = nil
 	for _, c := range commands {
 		switch c := c.(type) {
-		case Ask:
-			r.waiting = append(r.waiting, c.Task)
-		case Release:
-			r.release(c.ID)
 		case Perform:
 			r.perform(perform, c.Task)
-		case WakeAt:
-			r.timer.Reset(max(0, c.At.Sub(r.opts.Now())))
 		case Finish:
 			return true, c.Err
 		}
@@ -341,6 +389,7 @@ func (r *runner) perform(ctx context.Context, t *Task) {
 		defer r.release(task.ID)
 		defer r.performed(task.ID)
 		result, err := r.opts.Performer.Perform(ctx, &task, func() { r.send(Began{task.ID}) })
+		r.release(task.ID) // before the end is told, so that what follows may have the slot
 		r.send(Ended{ID: task.ID, Result: result, Failure: asFailure(err)})
 	})
 }

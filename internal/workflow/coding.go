@@ -74,17 +74,11 @@ func encodeHandler(h *graph.Handler) any {
 func encodePayload(payload any) (any, error) {
 	switch p := payload.(type) {
 	case *OperationPayload:
-		c := *p
-		c.Inputs = nil
-		context, err := value.Of(c)
-		if err != nil {
-			return nil, err
-		}
 		kwargs := make(map[string]any, len(p.Inputs)+1)
 		for k, v := range p.Inputs {
 			kwargs[k] = v
 		}
-		kwargs["__cloudify_context"] = context
+		kwargs["__cloudify_context"] = encodeContext(p)
 		return map[string]any{"kwargs": kwargs}, nil
 	case *StatePayload:
 		return map[string]any{"node_instance_id": p.InstanceID, "state": p.State}, nil
@@ -99,6 +93,25 @@ func encodePayload(payload any) (any, error) {
 		return m, nil
 	}
 	return map[string]any{}, nil
+}
+
+// encodeContext writes all of an operation but its inputs, by the names that
+// OperationPayload has in JSON.
+func encodeContext(p *OperationPayload) map[string]any {
+	m := map[string]any{
+		"operation": p.Operation, "plugin": p.Plugin, "implementation": p.Implementation, "executor": p.Executor, "inputs": map[string]any{},
+		"has_intrinsic_functions": p.HasFunctions, "node_id": p.InstanceID, "node_name": p.NodeID,
+	}
+	if r := p.Related; r != nil {
+		m["related"] = map[string]any{"node_id": r.InstanceID, "node_name": r.NodeID, "is_target": r.IsTarget}
+	}
+	if p.Timeout != 0 {
+		m["timeout"] = p.Timeout
+	}
+	if p.TimeoutRecoverable {
+		m["timeout_recoverable"] = true
+	}
+	return m
 }
 
 // DecodeTask fills a task from stored parameters. Kind and State are set by

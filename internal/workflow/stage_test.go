@@ -78,7 +78,7 @@ func (s *stage) ChangeSystem(_ context.Context, changes ...SystemChange) error {
 				s.say("%s system %s = %s", i.ID, key, strings.ReplaceAll(value.Repr(v), "1970-01-01T00:00:00.000000", "T"))
 			}
 		}
-		for key := range before {
+		for _, key := range slices.Sorted(maps.Keys(before)) {
 			if _, still := i.SystemProperties[key]; !still {
 				s.say("%s system %s is gone", i.ID, key)
 			}
