@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -30,7 +31,10 @@ func (a *app) executionsCommand() *cobra.Command {
 	return group("executions", "Run workflows and watch them",
 		a.startCommand(), a.executionListCommand(),
 		leaf("get ID", "Show an execution", cobra.ExactArgs(1), a.getExecution),
-		a.cancelCommand(), a.resumeCommand(), a.executionGroupsCommand(),
+		a.cancelCommand(), a.resumeCommand(),
+		a.holdCommand("pause", "Start nothing more of an execution; what runs goes on", "is paused; `cfy executions continue %s` lets it go on"),
+		a.holdCommand("continue", "Let a paused execution go on", "goes on. Follow it with `cfy events list --tail %s`"),
+		a.executionGroupsCommand(),
 		leaf("why ID", "Tell what an execution waits for", cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
 			cl, err := a.client(c.Context())
 			if err != nil {
@@ -40,7 +44,7 @@ func (a *app) executionsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.pairs("Execution "+args[0]+":", o)
+			return a.showWhy(o)
 		}),
 	)
 }
@@ -213,13 +217,60 @@ func (a *app) resumeCommand() *cobra.Command {
 	return c
 }
 
+// showWhy prints where an execution stands.
+func (a *app) showWhy(o object) error {
+	if a.json {
+		return a.printJSON(o)
+	}
+	a.say("Execution %s is %s.", text(o, "execution_id"), text(o, "status_display"))
+	if reason := text(o, "text"); reason != "" {
+		a.say("%s", reason)
+	}
+	if n, _ := o["position"].(int64); n > 0 {
+		a.say("It is number %d in the queue.", n)
+	}
+	objects := func(name string) (list []object) {
+		raw, _ := o[name].([]any)
+		for _, r := range raw {
+			if one, ok := r.(object); ok {
+				list = append(list, one)
+			}
+		}
+		return list
+	}
+	for _, t := range objects("waiting") {
+		a.say("  %s: %s", text(t, "name"), text(t, "for"))
+	}
+	for _, t := range objects("failed_operations") {
+		a.say("  failed: %s: %s", text(t, "name"), text(t, "error"))
+	}
+	if failure := text(o, "error"); failure != "" {
+		a.say("Error: %s", failure)
+	}
+	if blockers := objects("blocked_by"); len(blockers) > 0 {
+		return a.table("Blocked by:", []string{"id", "workflow_id", "deployment_id", "status", "created_at", "created_by"}, blockers)
+	}
+	return nil
+}
+
+// holdCommand pauses an execution or lets it go on; said has a place for the id.
+func (a *app) holdCommand(verb, short, said string) *cobra.Command {
+	return leaf(verb+" ID", short, cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
+		if err := a.act(c, args[0], verb); err != nil {
+			return err
+		}
+		a.say("Execution %s "+said, args[0], args[0])
+		return nil
+	})
+}
+
 func (a *app) act(c *cobra.Command, id, action string) error {
 	cl, err := a.client(c.Context())
 	if err != nil {
 		return err
 	}
-	_, err = cl.do(c.Context(), http.MethodPost, "/executions/"+url.PathEscape(id), nil, object{"action": action})
-	return err
+	e, err := cl.do(c.Context(), http.MethodPost, "/executions/"+url.PathEscape(id), nil, object{"action": action})
+	return errors.Join(err, a.jsonOf(e, err))
 }
 
 func (a *app) eventsCommand() *cobra.Command {

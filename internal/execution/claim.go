@@ -118,7 +118,7 @@ func (l *loop) notice(ctx context.Context) error {
 	for _, e := range active {
 		is[e.ID] = true
 		if r := l.s.runOf(e.ID); r != nil {
-			r.pause.set(isPaused(e))
+			r.pause.set(e.IsPaused())
 		}
 	}
 	for _, r := range runs {

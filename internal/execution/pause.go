@@ -11,14 +11,6 @@ import (
 	"windlass/internal/store"
 )
 
-// pausedArgument is the argument of an execution that tells that it is paused.
-const pausedArgument = "paused"
-
-func isPaused(e store.Execution) bool {
-	paused, _ := e.Arguments[pausedArgument].(bool)
-	return paused
-}
-
 // Pause holds an execution: operations that run go on, no other starts. It
 // lasts through restarts, a cancel and a resume, until Continue.
 // Pausing again does nothing. It gives an illegal-action *Refusal for one that
@@ -46,16 +38,16 @@ func (s *Service) setPaused(ctx context.Context, tenant, id string, to bool) (st
 		if e.Status.IsEnd() || e.Status.IsCancelling() {
 			return refuse(CodeIllegalAction, "Can't %s execution %s because it's in status %s", verb, e.ID, e.Status)
 		}
-		if isPaused(e) == to {
+		if e.IsPaused() == to {
 			return nil
 		}
 		arguments := map[string]any{}
 		for k, v := range e.Arguments {
 			arguments[k] = v
 		}
-		delete(arguments, pausedArgument)
+		delete(arguments, store.ArgumentPaused)
 		if to {
-			arguments[pausedArgument] = true
+			arguments[store.ArgumentPaused] = true
 		}
 		if e.Arguments = arguments; len(arguments) == 0 {
 			e.Arguments = nil

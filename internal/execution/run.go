@@ -58,7 +58,7 @@ func (s *Service) newRun(ctx context.Context, e store.Execution, token string) *
 	r.forced, r.force = context.WithCancel(r.ctx)
 	r.operations, r.stopOperations = context.WithCancel(r.ctx)
 	r.pause.changed = make(chan struct{}, 1)
-	r.pause.set(isPaused(e))
+	r.pause.set(e.IsPaused())
 	return r
 }
 

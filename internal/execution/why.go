@@ -37,6 +37,9 @@ func (s *Service) Why(ctx context.Context, tenant, id string) (Reason, error) {
 	}
 	switch {
 	case e.Status == store.Queued:
+		if m, err := maintenanceIn(ctx, s.store); err != nil || m.Status != MaintenanceOff {
+			return Reason{Text: "It waits for the end of maintenance: nothing is let in before."}, err
+		}
 		return whyQueued(ctx, s.store, e)
 	case e.Status == store.Scheduled:
 		return Reason{Text: fmt.Sprintf("It is scheduled for %s.", e.ScheduledFor.UTC().Format("2006-01-02 15:04:05 MST"))}, nil
@@ -47,7 +50,11 @@ func (s *Service) Why(ctx context.Context, tenant, id string) (Reason, error) {
 		return Reason{Text: "It waits for a manager to take it up."}, nil
 	}
 	if r := s.runOf(id); r != nil {
-		return Reason{Waiting: r.waiting(ctx)}, nil
+		reason := Reason{Waiting: r.waiting(ctx)}
+		if e.IsPaused() {
+			reason.Text = "It is paused: what runs goes on, nothing more starts until it is continued."
+		}
+		return reason, nil
 	}
 	owner, _, _ := strings.Cut(e.Owner, ownerSeparator)
 	return Reason{Text: fmt.Sprintf("It runs on manager %s.", owner)}, nil
@@ -71,6 +78,10 @@ func whyQueued(ctx context.Context, r store.Reader, e store.Execution) (Reason, 
 	}
 	block := Admit(Candidate{Execution: e, Queue: true}, n)
 	if block == nil {
+		if place, err := hasPlace(ctx, r, e); err != nil || !place {
+			reason.Text = fmt.Sprintf("It waits for its group %s, which lets no more members run now.", e.GroupID)
+			return reason, err
+		}
 		limit, err := intSetting(ctx, r, "max_concurrent_workflows", defaultMaxConcurrent)
 		reason.Text = fmt.Sprintf("It waits for a place: at most %d executions taken from the queue run at once.", limit)
 		return reason, err

@@ -28,6 +28,7 @@ var executionShape = shape[store.Execution]{name: "Execution", fields: append([]
 	{"ended_at", moment, func(e store.Execution) any { return date(e.EndedAt) }},
 	{"scheduled_for", moment, func(e store.Execution) any { return date(e.ScheduledFor) }},
 	{"is_system_workflow", boolean, func(e store.Execution) any { return e.IsSystemWorkflow }},
+	{"is_paused", boolean, func(e store.Execution) any { return e.IsPaused() }},
 	{"is_dry_run", boolean, func(e store.Execution) any { return e.IsDryRun }},
 	{"resume", boolean, func(e store.Execution) any { return e.Resume }},
 	{"allow_custom_parameters", boolean, func(e store.Execution) any { return e.AllowCustomParameters }},
@@ -235,9 +236,13 @@ func (s *server) actOnExecution(w http.ResponseWriter, r *request) error {
 		e, err = s.Executions.Cancel(r.Context(), r.tenant, r.PathValue("id"), execution.Cancel)
 	case "resume", "force-resume":
 		e, err = s.Executions.Resume(r.Context(), r.tenant, r.PathValue("id"), action == "force-resume")
+	case "pause":
+		e, err = s.Executions.Pause(r.Context(), r.tenant, r.PathValue("id"))
+	case "continue":
+		e, err = s.Executions.Continue(r.Context(), r.tenant, r.PathValue("id"))
 	default:
 		return badParameter("Invalid action: %s, Valid action values are: "+
-			"['cancel', 'force-cancel', 'kill', 'resume', 'force-resume', 'requeue']", action)
+			"['cancel', 'force-cancel', 'kill', 'resume', 'force-resume', 'requeue', 'pause', 'continue']", action)
 	}
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func TestExecutions(t *testing.T) {
 	for _, action := range []string{"cancel", "force-cancel", "kill", "requeue", "resume", "force-resume"} {
 		post(action).is(http.StatusOK)
 	}
-	post("explode").refused("bad_parameters_error", "Invalid action: explode, Valid action values are: ['cancel', 'force-cancel', 'kill', 'resume', 'force-resume', 'requeue']")
+	post("explode").refused("bad_parameters_error", "Invalid action: explode, Valid action values are: ['cancel', 'force-cancel', 'kill', 'resume', 'force-resume', 'requeue', 'pause', 'continue']")
 	a.do(ask{method: "PATCH", path: "/executions/" + run.ID, body: object{"status": "failed", "error": "boom"}}).is(http.StatusOK)
 	a.do(ask{method: "PATCH", path: "/executions/" + run.ID, body: object{"status": "dancing"}}).refused("bad_parameters_error", "dancing")
 	want := "cancel,force-cancel,kill,cancel,resume force=false,resume force=true,status failed boom"

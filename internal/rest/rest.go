@@ -23,6 +23,8 @@ type Executions interface {
 	Start(ctx context.Context, r execution.StartRequest) (store.Execution, error)
 	Cancel(ctx context.Context, tenant, id string, how execution.Action) (store.Execution, error)
 	Resume(ctx context.Context, tenant, id string, force bool) (store.Execution, error)
+	Pause(ctx context.Context, tenant, id string) (store.Execution, error)
+	Continue(ctx context.Context, tenant, id string) (store.Execution, error)
 	UpdateStatus(ctx context.Context, u execution.StatusUpdate) (store.Execution, error)
 	StartGroup(ctx context.Context, r execution.GroupRequest) (store.ExecutionGroup, error)
 	AddGroup(ctx context.Context, g store.ExecutionGroup) error

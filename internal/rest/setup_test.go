@@ -301,6 +301,22 @@ func (r *rooms) scheduler() (*execution.Service, error) {
 	return execution.New(execution.Config{Store: r.store, ManagerName: "m"})
 }
 
+func (r *rooms) Pause(ctx context.Context, tenant, id string) (store.Execution, error) {
+	s, err := r.scheduler()
+	if err != nil {
+		return store.Execution{}, err
+	}
+	return s.Pause(ctx, tenant, id)
+}
+
+func (r *rooms) Continue(ctx context.Context, tenant, id string) (store.Execution, error) {
+	s, err := r.scheduler()
+	if err != nil {
+		return store.Execution{}, err
+	}
+	return s.Continue(ctx, tenant, id)
+}
+
 func (r *rooms) StartGroup(ctx context.Context, q execution.GroupRequest) (store.ExecutionGroup, error) {
 	s, err := r.scheduler()
 	if err != nil {

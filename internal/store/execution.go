@@ -84,6 +84,15 @@ type Execution struct {
 	Arguments map[string]any // what a system workflow needs besides the parameters
 }
 
+// ArgumentPaused is the argument that tells that an execution is paused.
+const ArgumentPaused = "paused"
+
+// IsPaused tells whether nothing more of the execution starts for now.
+func (e Execution) IsPaused() bool {
+	paused, _ := e.Arguments[ArgumentPaused].(bool)
+	return paused && !e.Status.IsEnd()
+}
+
 // Fence is a manager's claim on an execution. Writes made for an execution
 // carry it and are refused with ErrFenced when a newer claim exists.
 type Fence struct {

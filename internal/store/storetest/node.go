@@ -43,7 +43,9 @@ var nodeTests = []test{
 	{"some go", func(s *subject) {
 		elsewhere := sampleNode("vm")
 		elsewhere.DeploymentID = "other"
-		s.write(func(tx store.Tx) error { return tx.AddNodes(s.ctx(), []store.Node{sampleNode("vm"), sampleNode("net"), elsewhere}) })
+		s.write(func(tx store.Tx) error {
+			return tx.AddNodes(s.ctx(), []store.Node{sampleNode("vm"), sampleNode("net"), elsewhere})
+		})
 		s.write(func(tx store.Tx) error { return tx.DeleteNodes(s.ctx(), "a", "d", []string{"vm", "none"}) })
 		page, err := s.ListNodes(s.ctx(), store.Query{})
 		s.must(err)
