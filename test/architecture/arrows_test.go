@@ -47,7 +47,7 @@ var arrows = map[string][]string{
 	},
 	"internal/cli": {
 		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation",
-		"internal/manager", "internal/ctxcli",
+		"internal/manager", "internal/ctxcli", "internal/lsp",
 	},
 	"python":  {},
 	"cmd/cfy": {"internal/cli", "internal/ctxcli", "internal/manager"},
