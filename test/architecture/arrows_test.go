@@ -30,7 +30,7 @@ var arrows = map[string][]string{
 	"internal/store":       {"internal/value", "internal/blueprint"},
 	"internal/access":      {"internal/value", "internal/store"},
 	"internal/execution": {
-		"internal/value", "internal/blueprint", "internal/topology", "internal/graph", "internal/workflow",
+		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation", "internal/graph", "internal/workflow",
 		"internal/operation", "internal/store",
 	},
 	"internal/catalog": {
