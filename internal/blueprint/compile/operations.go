@@ -270,6 +270,8 @@ func inputTypes(inputs value.Map) map[string]string {
 type pattern struct {
 	short      map[string]bool           // operations known without their interface
 	operations map[string]plan.Operation // under all their names; only such as have no inputs
+
+	interfaces map[string]map[string]plan.Interface // of instances that change nothing; nil until there is one
 }
 
 // shortNames tells which operations are also known without their interface:
@@ -315,11 +317,19 @@ func (p *pattern) put(to map[string]plan.Operation, o *readyOperation) {
 }
 
 // planOperations makes the operations of a plan. common is the pattern of the
-// type; it is made here for the first instance, and kept.
+// type; it is made here for the first instance, and kept. Instances that change
+// nothing have the same map: operations are copied before they are evaluated.
 func planOperations(list []readyInterface, common **pattern) map[string]plan.Operation {
 	p := *common
-	if p == nil || slices.ContainsFunc(list, func(i readyInterface) bool { return i.adds }) {
+	adds := slices.ContainsFunc(list, func(i readyInterface) bool { return i.adds })
+	if p == nil || adds || isDeclared(list) && !p.covers(list) {
 		p = newPattern(list)
+	}
+	if !adds {
+		*common = p
+	}
+	if p.covers(list) {
+		return p.operations
 	}
 	result := maps.Clone(p.operations)
 	for _, i := range list {
@@ -329,15 +339,40 @@ func planOperations(list []readyInterface, common **pattern) map[string]plan.Ope
 			}
 		}
 	}
-	if *common == nil && !slices.ContainsFunc(list, func(i readyInterface) bool { return i.adds }) {
-		*common = p
-	}
 	return result
+}
+
+// isDeclared tells whether an instance has just what its type declares.
+func isDeclared(list []readyInterface) bool {
+	return !slices.ContainsFunc(list, func(i readyInterface) bool { return !i.asDeclared })
+}
+
+// covers tells whether the pattern has all operations of an instance as they
+// are.
+func (p *pattern) covers(list []readyInterface) bool {
+	for _, i := range list {
+		for _, o := range i.operations {
+			if _, there := p.operations[o.full]; !there || !o.declared {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // planInterfaces makes the interfaces of a plan. Those that come from the type
 // unchanged are the same maps in all nodes: nobody evaluates or changes them.
-func (c *compiler) planInterfaces(list []readyInterface) map[string]map[string]plan.Interface {
+func (c *compiler) planInterfaces(list []readyInterface, common *pattern) map[string]map[string]plan.Interface {
+	if common == nil || !isDeclared(list) {
+		return c.ownInterfaces(list)
+	}
+	if common.interfaces == nil {
+		common.interfaces = c.ownInterfaces(list)
+	}
+	return common.interfaces
+}
+
+func (c *compiler) ownInterfaces(list []readyInterface) map[string]map[string]plan.Interface {
 	result := make(map[string]map[string]plan.Interface, len(list))
 	for _, i := range list {
 		if i.asDeclared && len(i.operations) > 0 {

@@ -74,8 +74,8 @@ func (c *compiler) readRelationship(t *template, e entry) *relationship {
 	context := func(node string) string { return "in relationship of type '" + kind.name + "' in node '" + node + "'" }
 	r.source = c.relationshipOperations(e, "source_interfaces", kind.source, context(t.name))
 	r.target = c.relationshipOperations(e, "target_interfaces", kind.target, context(target))
-	r.SourceInterfaces, r.TargetInterfaces = c.planInterfaces(r.source), c.planInterfaces(r.target)
 	r.SourceOperations, r.TargetOperations = planOperations(r.source, &kind.sourcePattern), planOperations(r.target, &kind.targetPattern)
+	r.SourceInterfaces, r.TargetInterfaces = c.planInterfaces(r.source, kind.sourcePattern), c.planInterfaces(r.target, kind.targetPattern)
 	return r
 }
 

@@ -49,6 +49,9 @@ func operationSlots(n *plan.Node, yield func(slot) bool) bool {
 		return false
 	}
 	for _, r := range n.Relationships {
+		if len(r.SourceOperations) == 0 && len(r.TargetOperations) == 0 {
+			continue
+		}
 		at := place{
 			scope: inRelationship, source: n.Name, target: r.TargetID, relationship: r.Type,
 			path: path("nodes", n.Name, r.Type),
@@ -83,11 +86,23 @@ func inputSlots(operations map[string]plan.Operation, at place, yield func(slot)
 
 func mapSlots(m map[string]any, at place, mark func(), yield func(slot) bool) bool {
 	for _, k := range value.SortedKeys(m) {
+		if !holdsValues(m[k]) {
+			continue
+		}
 		if !yield(slot{at: at.key(k), value: m[k], set: func(v any) { m[k] = v }, mark: mark}) {
 			return false
 		}
 	}
 	return true
+}
+
+// holdsValues tells whether v could be or hold a call: most values are plain.
+func holdsValues(v any) bool {
+	switch v.(type) {
+	case []any, map[string]any, value.Map:
+		return true
+	}
+	return false
 }
 
 func exposedSlots(outputs map[string]plan.Output, scope string, yield func(slot) bool) bool {
@@ -132,6 +147,9 @@ func scaleSlots(s *plan.Scalable, at place, store func(), yield func(slot) bool)
 		{"current_instances", &s.Current}, {"default_instances", &s.Default}, {"max_instances", &s.Max},
 		{"min_instances", &s.Min}, {"planned_instances", &s.Planned},
 	} {
+		if !holdsValues(f.v.V) {
+			continue
+		}
 		set := func(v any) {
 			f.v.V = v
 			store()

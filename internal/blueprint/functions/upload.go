@@ -46,6 +46,9 @@ func ValidatePlan(p *plan.Plan, version []int) problem.List {
 func Requirements(p *plan.Plan) plan.Requirements {
 	r := plan.Requirements{ParentCapabilities: [][]any{}, Secrets: []any{}}
 	for s := range slots(&p.Body) {
+		if !Contains(s.value) {
+			continue
+		}
 		calls(s.value, s.at, func(c call, _ place) {
 			switch {
 			case c.check(c) != nil:

@@ -38,7 +38,7 @@ func Load(file *File) (*Node, problem.List) {
 		return nil, nil
 	}
 	l := loader{file: file, done: map[*goyaml.Node]*Node{}, open: map[*goyaml.Node]bool{},
-		anchors: map[string]*goyaml.Node{}}
+		anchors: map[string]*goyaml.Node{}, common: map[string]any{}}
 	n := l.node(root, 0)
 	if l.problems.Err() != nil {
 		return nil, l.problems
@@ -137,6 +137,25 @@ type loader struct {
 	open     map[*goyaml.Node]bool  // anchored nodes being read: an alias to one is a circle
 	anchors  map[string]*goyaml.Node
 	failed   bool
+	spare    []Node         // nodes are made many at a time
+	common   map[string]any // what short plain texts mean: most come again and again
+}
+
+// Bounds of what is kept of plain texts.
+const (
+	maxCommon  = 64 // bytes
+	maxCommons = 10_000
+)
+
+// make gives a new node at the place of y.
+func (l *loader) make(y *goyaml.Node) *Node {
+	if len(l.spare) == 0 {
+		l.spare = make([]Node, 128)
+	}
+	n := &l.spare[0]
+	l.spare = l.spare[1:]
+	n.File, n.Line, n.Column, n.size = l.file, y.Line, y.Column, 1
+	return n
 }
 
 func (l *loader) fail(at *goyaml.Node, format string, args ...any) {
@@ -146,7 +165,7 @@ func (l *loader) fail(at *goyaml.Node, format string, args ...any) {
 
 // node never returns nil.
 func (l *loader) node(y *goyaml.Node, depth int) *Node {
-	n := &Node{File: l.file, Line: y.Line, Column: y.Column, size: 1}
+	n := l.make(y)
 	if l.failed {
 		return n
 	}
@@ -241,7 +260,9 @@ func (n *Node) grow(child *Node) {
 	if n.size <= MaxNodes {
 		n.size += child.size
 	}
-	n.height = max(n.height, child.height+1)
+	if n.height <= MaxDepth {
+		n.height = max(n.height, child.height+1)
+	}
 }
 
 func (l *loader) mapping(y *goyaml.Node, n *Node, depth int) {
@@ -411,12 +432,20 @@ func (l *loader) scalar(y *goyaml.Node, n *Node) {
 	if tagged(y) {
 		tag = y.Tag
 	}
+	isCommon := tag == "" && y.Style&quoted == 0 && len(y.Value) <= maxCommon
+	if v, ok := l.common[y.Value]; ok && isCommon {
+		n.Value = v
+		return
+	}
 	v, err := resolve(y.Value, y.Style&quoted != 0, tag)
 	if err != nil {
 		l.fail(y, "%v", err)
 		return
 	}
 	n.Value = v
+	if isCommon && len(l.common) < maxCommons && isASCII(y.Value) {
+		l.common[y.Value] = v
+	}
 	if s, ok := v.(string); ok && !l.file.AnyText && !isASCII(s) {
 		l.problems = append(l.problems, problem.Coded(problem.InputType, 108,
 			"illegal characters in line: %d, column: %d. Only valid ascii chars are supported.", y.Line-1, y.Column-1).

@@ -41,7 +41,14 @@ func (f *File) IsBundled() bool { return f != nil && f.Bundled }
 // Node is one value in a document. Nodes that come from an alias are shared:
 // whoever wants to change a node copies it first.
 type Node struct {
-	Kind   Kind
+	Kind Kind
+	// Builtin marks entries of the built-in types: they may replace what is
+	// there, and take no namespace. Importing sets it.
+	Builtin bool
+
+	height int16 // levels below it, as far as they matter
+	size   int32 // nodes in it, itself included, as far as they matter
+
 	Line   int // from 1; 0 for nodes made by the program
 	Column int // from 1
 	File   *File
@@ -49,13 +56,6 @@ type Node struct {
 	Value any     // of a scalar: nil, bool, int64, *big.Int, float64, string or Timestamp
 	Pairs []Pair  // of a mapping, in order, each key once
 	Items []*Node // of a sequence
-
-	// Builtin marks entries of the built-in types: they may replace what is
-	// there, and take no namespace. Importing sets it.
-	Builtin bool
-
-	size   int // nodes in it, itself included
-	height int // levels below it
 }
 
 // Pair is one entry of a mapping.

@@ -4,7 +4,6 @@ package primitive
 
 import (
 	"math/big"
-	"slices"
 )
 
 // Names of the built-in types that other code asks for.
@@ -34,10 +33,23 @@ func ObjectNames() []string {
 }
 
 // Is tells whether name is a built-in type.
-func Is(name string) bool { return slices.Contains(Names(), name) }
+func Is(name string) bool {
+	switch name {
+	case String, Integer, Float, Boolean, List, Dict, Regex, Textarea:
+		return true
+	}
+	return IsObject(name)
+}
 
 // IsObject tells whether name is a built-in type whose values name objects.
-func IsObject(name string) bool { return slices.Contains(ObjectNames(), name) }
+func IsObject(name string) bool {
+	switch name {
+	case "blueprint_id", "deployment_id", "capability_value", "scaling_group", "node_id",
+		"node_type", "node_instance", "secret_key", "operation_name":
+		return true
+	}
+	return false
+}
 
 // Accepts tells whether v is a value of the built-in type. string, textarea
 // and the object types accept everything: existing blueprints rely on that.
