@@ -156,7 +156,9 @@ func (s *server) routes() []route {
 		{method: "PUT", path: "/execution-schedules/{id}", permission: "execution_schedule_create", summary: "Start a workflow at set times", query: fields("deployment_id*"), body: fields("workflow_id* since* until recurrence count:integer weekdays:array rrule slip:integer stop_on_fail:boolean enabled:boolean time_zone parameters:object execution_arguments:object"), result: created("ExecutionSchedule"), handle: s.putSchedule},
 		{method: "PATCH", path: "/execution-schedules/{id}", permission: "execution_schedule_create", summary: "Change an execution schedule", query: fields("deployment_id*"), body: fields("workflow_id since until recurrence count:integer weekdays:array rrule slip:integer stop_on_fail:boolean enabled:boolean time_zone parameters:object execution_arguments:object"), result: created("ExecutionSchedule"), handle: s.patchSchedule},
 		{method: "DELETE", path: "/execution-schedules/{id}", permission: "execution_schedule_create", summary: "Delete an execution schedule", query: fields("deployment_id*"), result: nothing(), handle: s.deleteSchedule},
-		{method: "GET", path: "/deployment-updates", permission: "deployment_update_list", summary: "List deployment updates", query: listQuery(""), result: listOf(""), handle: s.emptyList},
+		{method: "GET", path: "/deployment-updates", permission: "deployment_update_list", summary: "List deployment updates", query: listQuery(""), result: listOf("DeploymentUpdate"), handle: s.listUpdates},
+		{method: "GET", path: "/deployment-updates/{id}", permission: "deployment_update_get", summary: "One deployment update", query: objectQuery(""), result: one("DeploymentUpdate"), handle: s.getUpdate},
+		{method: "POST", path: "/deployment-updates/{id}/update/initiate", permission: "deployment_update_create", summary: "Update a deployment to another blueprint or other inputs", body: fields("blueprint_id inputs:object reinstall_list:array workflow_id force:boolean preview:boolean runtime_only_evaluation:boolean update_plugins:boolean skip_install:boolean skip_uninstall:boolean skip_reinstall:boolean skip_drift_check:boolean skip_heal:boolean force_reinstall:boolean ignore_failure:boolean install_first:boolean auto_correct_types:boolean reevaluate_active_statuses:boolean"), result: one("DeploymentUpdate"), handle: s.initiateUpdate},
 		{method: "GET", path: "/deployment-modifications", permission: "deployment_modification_list", summary: "List deployment modifications", query: listQuery(""), result: listOf(""), handle: s.emptyList},
 		{method: "GET", path: "/deployments/inter-deployment-dependencies", permission: "inter_deployment_dependency_list", summary: "List dependencies between deployments", query: listQuery(""), result: listOf(""), handle: s.emptyList},
 		{method: "GET", path: "/filters/deployments", permission: "filter_list", summary: "List stored filters of deployments", query: listQuery(""), result: listOf(""), handle: s.emptyList},
@@ -190,6 +192,7 @@ func shapes() map[string][]param {
 	add(secretShape.describe())
 	add(listedSecretShape.describe())
 	add(scheduleShape.describe())
+	add(updateShape.describe())
 	add(deploymentGroupShape.describe())
 	add(executionGroupShape.describe())
 	add(exportedShape.describe())
