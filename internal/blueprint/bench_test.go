@@ -12,7 +12,7 @@ import (
 // BenchmarkPlan parses blueprints of growing size in three shapes.
 func BenchmarkPlan(b *testing.B) {
 	for _, shape := range []string{"chain", "star", "tree"} {
-		for _, nodes := range []int{1000, 10_000} {
+		for _, nodes := range []int{10, 100, 1000, 10_000} {
 			text := generated(shape, nodes)
 			b.Run(fmt.Sprintf("%s/%d", shape, nodes), func(b *testing.B) {
 				b.ReportAllocs()
@@ -25,6 +25,7 @@ func BenchmarkPlan(b *testing.B) {
 						b.Fatalf("%d nodes", len(p.Nodes))
 					}
 				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*nodes), "ns/node")
 			})
 		}
 	}
