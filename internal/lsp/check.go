@@ -319,3 +319,14 @@ func lineOf(text string, row int) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return strings.TrimSuffix(line, "\r")
 }
+
+// tags are how editors show what a warning is about: faded, struck out.
+func tags(p *problem.Problem) []int {
+	switch p.Details["reason"] {
+	case problem.Unused, problem.Shadowed:
+		return []int{tagUnnecessary}
+	case problem.Deprecated:
+		return []int{tagDeprecated}
+	}
+	return nil
+}

@@ -7,7 +7,6 @@ import (
 
 	"windlass/internal/blueprint/elements"
 	"windlass/internal/blueprint/functions"
-	"windlass/internal/blueprint/problem"
 	"windlass/internal/blueprint/schema"
 	"windlass/internal/value"
 )
@@ -371,18 +370,4 @@ func sysArguments(a argument, first string) []proposal {
 		found = append(found, proposal{label: name, kind: itemEnum})
 	}
 	return found
-}
-
-// diagnose a problem's class for editors: what is not used is shown faded, what
-// is deprecated struck out.
-func tags(p *problem.Problem) []int {
-	switch {
-	case !p.Warning:
-		return nil
-	case strings.HasSuffix(p.Message, "is not used"), strings.Contains(p.Message, "does not count"):
-		return []int{tagUnnecessary}
-	case strings.Contains(p.Message, "is deprecated"):
-		return []int{tagDeprecated}
-	}
-	return nil
 }

@@ -258,7 +258,7 @@ func (c *compiler) deploy(t *template, old *yaml.Node) *int64 {
 		return nil
 	}
 	path := t.path.Down("instances").Down("deploy")
-	c.warn(problem.New(problem.Logic, "instances.deploy is deprecated").
+	c.report(problem.Warn(problem.Deprecated, "instances.deploy is deprecated").
 		WithHint("write capabilities: { scalable: { properties: { default_instances: %s } } }", value.Text(n.Value)),
 		t.entry.node.KeyNode("instances"), path)
 	var count int64

@@ -44,8 +44,8 @@ func (c *compiler) warnUnusedInputs() {
 	}
 	for e := range c.entries("inputs") {
 		if !u.inputs[e.name] && isMain(e.key) {
-			w := problem.New(problem.Logic, "the input %s is not used", e.name)
-			c.warn(w.WithHint("remove it, or use it: { get_input: %s }", e.name), e.key, e.path)
+			w := problem.Warn(problem.Unused, "the input %s is not used", e.name)
+			c.report(w.WithHint("remove it, or use it: { get_input: %s }", e.name), e.key, e.path)
 		}
 	}
 }
@@ -117,8 +117,8 @@ func (c *compiler) warnUnusedTypes() {
 			}
 			m.count(e.node, -1)
 			if m[e.name] == 0 {
-				w := problem.New(problem.Logic, "the %s %s is not used", s.what, e.name)
-				c.warn(w.WithHint("remove it, or use it: "+s.use, e.name), e.key, e.path)
+				w := problem.Warn(problem.Unused, "the %s %s is not used", s.what, e.name)
+				c.report(w.WithHint("remove it, or use it: "+s.use, e.name), e.key, e.path)
 			}
 			m.count(e.node, 1)
 		}

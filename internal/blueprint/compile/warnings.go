@@ -1,9 +1,7 @@
 package compile
 
 import (
-	"windlass/internal/blueprint/elements"
 	"windlass/internal/blueprint/problem"
-	"windlass/internal/blueprint/yaml"
 )
 
 // warnings looks for what works but should not be there. Every warning says
@@ -20,11 +18,6 @@ func (c *compiler) warnings() {
 	}
 }
 
-func (c *compiler) warn(w *problem.Problem, at *yaml.Node, path *elements.Path) {
-	w.Warning = true
-	c.report(w, at, path)
-}
-
 // warnProperties looks at properties that other ones have replaced.
 func (c *compiler) warnProperties(e entry) {
 	properties := c.get(e.node, "properties")
@@ -33,8 +26,8 @@ func (c *compiler) warnProperties(e entry) {
 		{"cloudify_agent", "write agent_config"},
 	} {
 		if at := properties.KeyNode(old.name); at != nil && c.hasAgentConfig(e) {
-			w := problem.New(problem.Logic, "the property %s is deprecated", old.name).WithHint("%s", old.instead)
-			c.warn(w, at, e.path.Down("properties").Down(old.name))
+			w := problem.Warn(problem.Deprecated, "the property %s is deprecated", old.name).WithHint("%s", old.instead)
+			c.report(w, at, e.path.Down("properties").Down(old.name))
 		}
 	}
 }
@@ -60,13 +53,13 @@ func (c *compiler) warnInterfaces(e entry) {
 	const validation = "cloudify.interfaces.validation"
 	for _, old := range []struct{ name, now string }{{"creation", "create"}, {"deletion", "delete"}} {
 		if at := c.get(interfaces, validation).KeyNode(old.name); at != nil {
-			w := problem.New(problem.Logic, "the operation %s of %s is deprecated", old.name, validation)
-			c.warn(w.WithHint("its name is %s now", old.now), at, path.Down(validation).Down(old.name))
+			w := problem.Warn(problem.Deprecated, "the operation %s of %s is deprecated", old.name, validation)
+			c.report(w.WithHint("its name is %s now", old.now), at, path.Down(validation).Down(old.name))
 		}
 	}
 	const host = "cloudify.interfaces.host"
 	if at := interfaces.KeyNode(host); at != nil {
-		w := problem.New(problem.Logic, "the interface %s is deprecated", host)
-		c.warn(w.WithHint("use cloudify.interfaces.lifecycle"), at, path.Down(host))
+		w := problem.Warn(problem.Deprecated, "the interface %s is deprecated", host)
+		c.report(w.WithHint("use cloudify.interfaces.lifecycle"), at, path.Down(host))
 	}
 }

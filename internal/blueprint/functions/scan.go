@@ -34,27 +34,37 @@ func slots(b *plan.Body) iter.Seq[slot] {
 }
 
 func nodeSlots(n *plan.Node, yield func(slot) bool) bool {
-	at := place{scope: inNode, node: n.Name, path: path("nodes", n.Name, "properties")}
-	return mapSlots(n.Properties, at, nil, yield) && nodeScaleSlots(n, yield)
+	if holdsAny(n.Properties) {
+		at := place{scope: inNode, node: n.Name, path: path("nodes", n.Name, "properties")}
+		if !mapSlots(n.Properties, at, nil, yield) {
+			return false
+		}
+	}
+	return nodeScaleSlots(n, yield)
 }
 
 func nodeScaleSlots(n *plan.Node, yield func(slot) bool) bool {
+	s := &n.Capabilities.Scalable.Properties
+	if !holdsValues(s.Current.V) && !holdsValues(s.Default.V) && !holdsValues(s.Max.V) &&
+		!holdsValues(s.Min.V) && !holdsValues(s.Planned.V) {
+		return true // numbers, as nearly always
+	}
 	at := place{scope: inNode, node: n.Name, path: path("nodes", n.Name, "capabilities", "scalable")}
-	return scaleSlots(&n.Capabilities.Scalable.Properties, at, func() {}, yield)
+	return scaleSlots(s, at, func() {}, yield)
 }
 
 func operationSlots(n *plan.Node, yield func(slot) bool) bool {
-	at := place{scope: inNode, node: n.Name, path: path("nodes", n.Name, "operations")}
-	if !inputSlots(n.Operations, at, yield) {
+	if !inputSlots(n.Operations, func() place {
+		return place{scope: inNode, node: n.Name, path: path("nodes", n.Name, "operations")}
+	}, yield) {
 		return false
 	}
 	for _, r := range n.Relationships {
-		if len(r.SourceOperations) == 0 && len(r.TargetOperations) == 0 {
-			continue
-		}
-		at := place{
-			scope: inRelationship, source: n.Name, target: r.TargetID, relationship: r.Type,
-			path: path("nodes", n.Name, r.Type),
+		at := func() place {
+			return place{
+				scope: inRelationship, source: n.Name, target: r.TargetID, relationship: r.Type,
+				path: path("nodes", n.Name, r.Type),
+			}
 		}
 		if !inputSlots(r.SourceOperations, at, yield) || !inputSlots(r.TargetOperations, at, yield) {
 			return false
@@ -63,7 +73,8 @@ func operationSlots(n *plan.Node, yield func(slot) bool) bool {
 	return true
 }
 
-func inputSlots(operations map[string]plan.Operation, at place, yield func(slot) bool) bool {
+// inputSlots asks for the place only if there are inputs.
+func inputSlots(operations map[string]plan.Operation, at func() place, yield func(slot) bool) bool {
 	var names []string // most operations have no inputs
 	for name, o := range operations {
 		if len(o.Inputs) > 0 {
@@ -77,7 +88,7 @@ func inputSlots(operations map[string]plan.Operation, at place, yield func(slot)
 			o.HasIntrinsicFunctions = true
 			operations[name] = o
 		}
-		if !mapSlots(operations[name].Inputs, at.key(name).key("inputs"), mark, yield) {
+		if !mapSlots(operations[name].Inputs, at().key(name).key("inputs"), mark, yield) {
 			return false
 		}
 	}
@@ -94,6 +105,15 @@ func mapSlots(m map[string]any, at place, mark func(), yield func(slot) bool) bo
 		}
 	}
 	return true
+}
+
+func holdsAny(m map[string]any) bool {
+	for _, v := range m {
+		if holdsValues(v) {
+			return true
+		}
+	}
+	return false
 }
 
 // holdsValues tells whether v could be or hold a call: most values are plain.

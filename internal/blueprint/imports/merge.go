@@ -186,12 +186,11 @@ func (m *merger) warnShadowed(section string, old, by yaml.Pair) {
 		return
 	}
 	name, _ := old.Name()
-	w := problem.New(problem.Logic, "this definition of %s does not count: the one imported from %s takes its place",
+	w := problem.Warn(problem.Shadowed, "this definition of %s does not count: the one imported from %s takes its place",
 		name, by.Key.Place().File).WithHint("remove it, or give it a name that does not begin with cloudify.")
 	if !isShared(name) {
 		w.Hint = "remove it, or give it another name"
 	}
-	w.Warning = true
 	m.report(w, old.Key, (&elements.Path{Name: section}).Down(name))
 }
 
@@ -202,9 +201,8 @@ func (m *merger) warnHidden(section string, kept, hidden yaml.Pair) {
 		return
 	}
 	name, _ := hidden.Name()
-	w := problem.New(problem.Logic, "this definition of %s does not count where it differs from the one in %s, which was imported before",
+	w := problem.Warn(problem.Shadowed, "this definition of %s does not count where it differs from the one in %s, which was imported before",
 		name, kept.Key.Place()).WithHint("remove one of them")
-	w.Warning = true
 	m.report(w, hidden.Key, (&elements.Path{Name: section}).Down(name))
 }
 

@@ -66,7 +66,7 @@ type Problem struct {
 	Excerpt string         `json:"excerpt,omitempty"`      // source lines with a caret
 	Hint    string         `json:"hint,omitempty"`         // what to do: did you mean, expected shape
 	Warning bool           `json:"warning,omitempty"`
-	Details map[string]any `json:"details,omitempty"` // property, failed_import, circular_dependency, relationship_types
+	Details map[string]any `json:"details,omitempty"` // property, failed_import, circular_dependency, relationship_types, reason
 }
 
 // New makes a problem of a kind without a code.
@@ -77,6 +77,20 @@ func New(kind Kind, format string, args ...any) *Problem {
 // Coded makes a problem with one of the original's codes.
 func Coded(kind Kind, code int, format string, args ...any) *Problem {
 	return &Problem{Kind: kind, Code: &code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Reasons of warnings, in Details under reason.
+const (
+	Unused     = "unused"     // nothing refers to it
+	Shadowed   = "shadowed"   // something else takes its place
+	Deprecated = "deprecated" // it works, but should be written differently now
+)
+
+// Warn makes a warning that has a reason.
+func Warn(reason, format string, args ...any) *Problem {
+	p := New(Logic, format, args...)
+	p.Warning = true
+	return p.With("reason", reason)
 }
 
 // At sets the place and returns p.
