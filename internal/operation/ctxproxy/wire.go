@@ -16,6 +16,12 @@ func (s *Session) answer(ctx context.Context, body []byte) []byte {
 	if !ok {
 		return errorReply(failf(typeError, "the request must be an object, not %s", value.TypeName(request)))
 	}
+	return s.Answer(ctx, r)
+}
+
+// Answer performs one request that came by another way than HTTP and returns
+// the reply's body: an object with type and payload.
+func (s *Session) Answer(ctx context.Context, r map[string]any) []byte {
 	if name, ok := r["method"].(string); ok {
 		params, _ := r["params"].(map[string]any)
 		result, err := s.invoke(ctx, name, params)

@@ -1,0 +1,179 @@
+// Package python runs operations of Python plugins, and workflows written in
+// Python, in warm workers.
+//
+// A worker is a Python process that belongs to one deployment and one plugin
+// environment. It has imported the framework (package windlass/python) and
+// forks a clean child for each operation, which takes a few milliseconds. It
+// starts when it is first needed and ends when it has been idle for a while.
+//
+// A child has a connection of its own, by which it uses its context, and a file
+// that its output goes to. Whatever a child does, ends only itself: crashes,
+// os._exit, endless output, and processes that it leaves behind.
+package python
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"windlass/internal/operation"
+	"windlass/internal/operation/ctxproxy"
+	framework "windlass/python"
+)
+
+// Config configures a Runner. Only Root is needed.
+type Config struct {
+	// Root is the runner's own directory; it is made when missing. One manager
+	// at a time should use it.
+	Root string
+	// Logger is told what operations are not; nil: nothing is logged.
+	Logger *slog.Logger
+	// Environments finds where plugins are installed; nil knows none, so that
+	// only modules of the standard library can be called.
+	Environments Environments
+	// Proxy serves the context to processes that operations start; nil: the
+	// runner has its own.
+	Proxy *ctxproxy.Server
+	// Bin is a directory for the PATH of operations, such as that of the ctx
+	// command; "": none.
+	Bin string
+	// Python is the interpreter for environments that have none of their own;
+	// "": python3.
+	Python string
+	// Env is the environment that workers start from; nil: this process's,
+	// without what is the manager's own (WINDLASS_*).
+	Env []string
+	// Grace is how long an operation may take to end by itself after it was
+	// asked to, before it is killed; 0: 5 s.
+	Grace time.Duration
+	// StartTimeout bounds the start of a worker; 0: 30 s.
+	StartTimeout time.Duration
+	// Idle is how long a worker without work is kept; 0: 5 min.
+	Idle time.Duration
+	// Workers is how many workers are kept; beyond it, idle ones end when others
+	// start. 0: 32.
+	Workers int
+	// Output bounds what the output of one operation may cost, Log what its
+	// loggers may.
+	Output, Log Limits
+}
+
+// Limits bound what is logged for one operation. What is beyond is counted and
+// dropped.
+type Limits struct {
+	// Lines and Bytes are how much is logged; 0: for output 10,000 lines and
+	// 4 MiB, for loggers ten times that.
+	Lines, Bytes int
+	// LineBytes is where longer lines are cut; 0: 16 KiB for output, 1 MiB for
+	// loggers.
+	LineBytes int
+}
+
+func (l Limits) orDefaults(lines, bytes, lineBytes int) Limits {
+	return Limits{orDefault(l.Lines, lines), orDefault(l.Bytes, bytes), orDefault(l.LineBytes, lineBytes)}
+}
+
+func orDefault[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Root == "" {
+		return c, errors.New("python runner: no root directory is configured")
+	}
+	root, err := filepath.Abs(c.Root)
+	if err != nil {
+		return c, fmt.Errorf("python runner: %w", err)
+	}
+	c.Root = root
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Environments == nil {
+		c.Environments = none{}
+	}
+	if c.Env == nil {
+		c.Env = slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "WINDLASS_") })
+	}
+	c.Python = orDefault(c.Python, "python3")
+	c.Grace = orDefault(c.Grace, 5*time.Second)
+	c.StartTimeout = orDefault(c.StartTimeout, 30*time.Second)
+	c.Idle = orDefault(c.Idle, 5*time.Minute)
+	c.Workers = orDefault(c.Workers, 32)
+	c.Output = c.Output.orDefaults(10_000, 4<<20, 16<<10)
+	c.Log = c.Log.orDefaults(100_000, 40<<20, 1<<20)
+	return c, nil
+}
+
+// Runner runs Python operations and workflows. It is safe for concurrent use.
+type Runner struct {
+	cfg      Config
+	proxy    *ctxproxy.Server
+	ownProxy bool
+	pool     *pool
+	prefix   string // begins the names of this runner's run directories
+	boot     string // see bootID
+	live     liveWorkflows
+
+	unpack    sync.Once // guards framework and unpackErr
+	framework string
+	unpackErr error
+}
+
+var _ operation.Runner = (*Runner)(nil)
+
+// New prepares the root directory and returns a runner. Close it when all
+// operations have ended.
+func New(cfg Config) (*Runner, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	r := &Runner{cfg: cfg, proxy: cfg.Proxy, prefix: ownPrefix(), boot: bootID()}
+	if err := os.MkdirAll(r.runsDir(), 0o755); err != nil {
+		return nil, fmt.Errorf("python runner: %w", err)
+	}
+	if r.proxy == nil {
+		if r.proxy, err = ctxproxy.Listen(cfg.Logger); err != nil {
+			return nil, fmt.Errorf("python runner: %w", err)
+		}
+		r.ownProxy = true
+	}
+	r.pool = newPool(r)
+	return r, nil
+}
+
+// Close ends all workers. Operations must have ended.
+func (r *Runner) Close() error {
+	r.pool.close()
+	if !r.ownProxy {
+		return nil
+	}
+	return r.proxy.Close()
+}
+
+func (r *Runner) runsDir() string { return filepath.Join(r.cfg.Root, "runs") }
+
+// frameworkDir unpacks the Python framework when it is needed first.
+func (r *Runner) frameworkDir() (string, error) {
+	r.unpack.Do(func() { r.framework, r.unpackErr = framework.Unpack(filepath.Join(r.cfg.Root, "python")) })
+	return r.framework, r.unpackErr
+}
+
+// Workers is how many workers there are now.
+func (r *Runner) Workers() int { return r.pool.size() }
+
+// Forget ends the workers of a deployment that have nothing to do: it is about
+// to go, or its plugins are. Workers in use end when they have been idle for
+// long.
+func (r *Runner) Forget(tenant, deploymentID string) { r.pool.retireDeployment(tenant, deploymentID) }

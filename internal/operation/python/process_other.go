@@ -1,0 +1,31 @@
+//go:build !linux
+
+package python
+
+import (
+	"os"
+	"syscall"
+)
+
+// Without /proc all that is known of a process is that it exists. So Reap kills
+// nothing here.
+
+func statProcess(pid int) (processInfo, bool) {
+	return processInfo{pid: pid}, syscall.Kill(pid, 0) == nil
+}
+
+func findProcesses(w wanted) []processInfo {
+	var found []processInfo
+	for group, run := range w.groups {
+		if syscall.Kill(-group, 0) == nil {
+			found = append(found, processInfo{pid: group, group: group, run: run})
+		}
+	}
+	return found
+}
+
+func workerAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+func bootID() string { return "" }
+
+func release(*os.File, int64) {}

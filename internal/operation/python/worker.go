@@ -1,0 +1,275 @@
+package python
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"windlass/internal/operation"
+	"windlass/internal/value"
+)
+
+// worker is a Python process that forks children.
+type worker struct {
+	cmd     *exec.Cmd
+	control *net.UnixConn
+	stderr  *lastBytes
+	gone    chan struct{} // closed when the process has ended and all children are told so
+	ready   chan struct{} // closed when it can run children
+	sending sync.Mutex    // keeps frames whole, with their descriptors in order
+
+	mu       sync.Mutex // guards what follows
+	last     int64
+	children map[int64]*child
+	ended    bool
+}
+
+// child is one forked process.
+type child struct {
+	conn    *net.UnixConn // its connection
+	started chan struct{} // closed when it has been forked, or never will be
+	ended   chan struct{} // closed when it has ended
+	// What follows is set before started or ended is closed.
+	pid    int
+	err    error // why it could not be started
+	status int   // as Python counts: -15 if it was ended by signal 15
+	lost   bool  // the worker ended before it could tell
+}
+
+// errWorkerGone tells that a worker ended before it could start a child.
+var errWorkerGone = errors.New("the Python worker has ended")
+
+// startWorker starts the interpreter and waits until it is ready.
+func (r *Runner) startWorker(ctx context.Context, env Environment) (*worker, error) {
+	interpreter, err := r.interpreter(env.Python)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := r.frameworkDir()
+	if err != nil {
+		return nil, err
+	}
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, fmt.Errorf("start a Python worker: %w", err)
+	}
+	defer theirs.Close()
+	w := &worker{
+		control: ours, stderr: &lastBytes{most: 8 << 10}, gone: make(chan struct{}), ready: make(chan struct{}),
+		children: map[int64]*child{},
+	}
+	const control = "3" // the first of ExtraFiles
+	w.cmd = exec.Command(interpreter, append([]string{filepath.Join(dir, "run_worker.py"), control}, env.Path...)...)
+	w.cmd.Env, w.cmd.Dir = r.workerEnv(interpreter), r.cfg.Root
+	w.cmd.Stdout, w.cmd.Stderr = w.stderr, w.stderr
+	w.cmd.ExtraFiles = []*os.File{theirs}
+	w.cmd.SysProcAttr = workerAttributes()
+	w.cmd.WaitDelay = time.Second
+	if err := r.pool.spawner.start(w.cmd); err != nil {
+		_ = ours.Close()
+		return nil, fmt.Errorf("start the Python worker %s: %w", interpreter, err)
+	}
+	theirs.Close()
+	go w.listen() // ends with the process; whoever stops the worker waits for gone
+	timer := time.NewTimer(r.cfg.StartTimeout)
+	defer timer.Stop()
+	select {
+	case <-w.ready:
+		return w, nil
+	case <-w.gone:
+		return nil, nonRecoverable("the Python worker %s ended before it was ready (%s); it wrote:\n%s",
+			interpreter, w.cmd.ProcessState, w.stderr.text())
+	case <-timer.C:
+		w.stop(0)
+		return nil, fmt.Errorf("the Python worker %s was not ready after %s; it wrote:\n%s", interpreter, r.cfg.StartTimeout, w.stderr.text())
+	case <-ctx.Done():
+		w.stop(0)
+		return nil, context.Cause(ctx)
+	}
+}
+
+// listen reads what the worker tells, until it has ended.
+func (w *worker) listen() {
+	scanner := bufio.NewScanner(w.control)
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		frame, err := value.DecodeMap(scanner.Bytes())
+		if err != nil {
+			break // it is no worker that speaks so
+		}
+		w.heard(frame)
+	}
+	_ = w.control.Close()
+	_ = w.cmd.Process.Kill() // a worker without a connection is of no use
+	_ = w.cmd.Wait()
+	w.mu.Lock()
+	w.ended = true
+	for id, c := range w.children {
+		w.end(id, c, -int(syscall.SIGKILL), true)
+	}
+	w.mu.Unlock()
+	close(w.gone)
+}
+
+func (w *worker) heard(frame map[string]any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, ok := frame["ready"]; ok {
+		close(w.ready)
+		return
+	}
+	for _, what := range []string{"started", "refused", "ended"} {
+		id, ok := frame[what].(int64)
+		c := w.children[id]
+		if !ok || c == nil {
+			continue
+		}
+		switch what {
+		case "started":
+			pid, _ := frame["pid"].(int64)
+			c.pid = int(pid)
+			close(c.started)
+		case "refused":
+			c.err = fmt.Errorf("the Python worker could not start an operation: %s", value.Text(frame["error"]))
+			w.end(id, c, 0, true)
+		case "ended":
+			status, _ := frame["status"].(int64)
+			w.end(id, c, int(status), false)
+		}
+	}
+}
+
+// end notes the end of a child. The caller holds mu.
+func (w *worker) end(id int64, c *child, status int, lost bool) {
+	delete(w.children, id)
+	select {
+	case <-c.started:
+	default:
+		if c.err == nil {
+			c.err = errWorkerGone
+		}
+		close(c.started)
+	}
+	c.status, c.lost = status, lost
+	close(c.ended)
+}
+
+// start has the worker fork a child. kind is the framework's module that the
+// child runs. It gives errWorkerGone if the worker has ended; then nothing was
+// started.
+func (w *worker) start(kind string, env map[string]any, cwd string, output *os.File) (*child, error) {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, fmt.Errorf("start a Python operation: %w", err)
+	}
+	defer theirs.Close()
+	c := &child{conn: ours, started: make(chan struct{}), ended: make(chan struct{})}
+	w.mu.Lock()
+	if w.ended {
+		w.mu.Unlock()
+		_ = ours.Close()
+		return nil, errWorkerGone
+	}
+	w.last++
+	id := w.last
+	w.children[id] = c
+	w.mu.Unlock()
+	frame := append(value.Encode(map[string]any{"run": id, "kind": kind, "env": env, "cwd": cwd}), '\n')
+	w.send(frame, int(theirs.Fd()), int(output.Fd()))
+	<-c.started
+	if c.err != nil {
+		_ = ours.Close()
+		return nil, c.err
+	}
+	return c, nil
+}
+
+// send writes a frame with descriptors. If it can't be sent the worker is as
+// good as gone; listen notices.
+func (w *worker) send(frame []byte, descriptors ...int) {
+	w.sending.Lock()
+	defer w.sending.Unlock()
+	n, _, err := w.control.WriteMsgUnix(frame, syscall.UnixRights(descriptors...), nil)
+	if err == nil && n < len(frame) {
+		_, err = w.control.Write(frame[n:])
+	}
+	if err != nil {
+		_ = w.control.Close()
+	}
+}
+
+// stop ends the worker: by closing its connection, and by force if that does
+// not end it in time. It returns when it is gone.
+func (w *worker) stop(grace time.Duration) {
+	_ = w.control.CloseWrite()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-w.gone:
+		return
+	case <-timer.C:
+	}
+	_ = w.cmd.Process.Kill()
+	_ = w.control.Close()
+	<-w.gone
+}
+
+// socketPair returns two connected sockets: one for us, one for a child.
+func socketPair() (*net.UnixConn, *os.File, error) {
+	syscall.ForkLock.RLock()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fds[0])
+		syscall.CloseOnExec(fds[1])
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "worker"), os.NewFile(uintptr(fds[1]), "worker")
+	defer ours.Close() // the connection has a copy
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		return nil, nil, errors.Join(err, theirs.Close())
+	}
+	return conn.(*net.UnixConn), theirs, nil
+}
+
+// lastBytes keeps the end of what is written to it.
+type lastBytes struct {
+	most int
+	mu   sync.Mutex // guards data
+	data []byte
+}
+
+func (l *lastBytes) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.data = append(l.data, p...)
+	if extra := len(l.data) - l.most; extra > 0 {
+		l.data = append(l.data[:0], l.data[extra:]...)
+	}
+	return len(p), nil
+}
+
+func (l *lastBytes) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.TrimSpace(string(bytes.ToValidUTF8(l.data, []byte("\uFFFD"))))
+}
+
+// unreachable is the failure of an operation whose worker could not be started
+// although it was tried again.
+func unreachable(err error) error {
+	return &operation.Error{Verdict: operation.Recoverable, Type: "RecoverableError", Message: err.Error()}
+}
