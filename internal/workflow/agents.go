@@ -30,7 +30,7 @@ func refuseAgents(ctx context.Context, h Host, parameters map[string]any, workfl
 	}
 	for _, i := range hosts {
 		if i.State != "started" {
-			return fmt.Errorf("Node %s is not started (state: %s)", i.ID, i.State) //nolint:staticcheck // the original's text
+			return fmt.Errorf("Node %s is not started (state: %s)", i.ID, i.State)
 		}
 	}
 	if len(hosts) == 0 {

@@ -36,7 +36,8 @@ func heal(ctx context.Context, h Host, parameters map[string]any) error {
 		h.Log(ctx, "info", fmt.Sprintf("Starting 'heal' workflow on %s, Diagnosis: %s", one, diagnosis))
 		i := d.Instance(one)
 		if i == nil {
-			return fmt.Errorf("No node instance with id `%s` was found", one) //nolint:staticcheck // the original's text
+			//lint:ignore ST1005 the original's text
+			return fmt.Errorf("No node instance with id `%s` was found", one)
 		}
 		if host := d.Instance(i.HostID); host != nil {
 			i = host

@@ -94,7 +94,8 @@ func readScale(parameters map[string]any) (scaleRequest, error) {
 		return r, err
 	}
 	if r.delta > 0 && len(r.include)+len(r.exclude) > 0 {
-		return r, errors.New("Instances cannot be included or excluded when scaling up.") //nolint:staticcheck // the original's text
+		//lint:ignore ST1005 the original's text
+		return r, errors.New("Instances cannot be included or excluded when scaling up.")
 	}
 	return r, nil
 }
@@ -115,7 +116,8 @@ func readDelta(v any) (int, error) {
 			return i, nil
 		}
 	}
-	return 0, fmt.Errorf("The delta parameter must be a number. Got: %s", value.Text(v)) //nolint:staticcheck // the original's text
+	//lint:ignore ST1005 the original's text
+	return 0, fmt.Errorf("The delta parameter must be a number. Got: %s", value.Text(v))
 }
 
 // modification starts the modification, or returns the one that this execution
@@ -162,7 +164,8 @@ func (r scaleRequest) plan(d *Deployment) (name string, change topology.Change, 
 	} else {
 		n := d.Nodes[r.entity]
 		if n == nil {
-			return "", change, fmt.Errorf("No scalable entity named %s was found", r.entity) //nolint:staticcheck // the original's text
+			//lint:ignore ST1005 the original's text
+			return "", change, fmt.Errorf("No scalable entity named %s was found", r.entity)
 		}
 		available := map[string]bool{}
 		for _, i := range d.Instances {
@@ -179,7 +182,8 @@ func (r scaleRequest) plan(d *Deployment) (name string, change topology.Change, 
 		name, current = n.ID, n.Count
 	}
 	if current+r.delta < 0 {
-		return "", change, fmt.Errorf("Provided delta: %d is illegal. current number of instances of entity %s is %d", //nolint:staticcheck // the original's text
+		//lint:ignore ST1005 the original's text
+		return "", change, fmt.Errorf("Provided delta: %d is illegal. current number of instances of entity %s is %d",
 			r.delta, r.entity, current)
 	}
 	return name, topology.Change{Instances: current + r.delta, Include: r.include, Exclude: r.exclude}, nil

@@ -94,7 +94,8 @@ func (b *builder) task(i *Instance, related *Related, name string, op plan.Opera
 		inputs[k] = v
 	}
 	if !slices.ContainsFunc(i.Node.Plugins, func(p plan.Plugin) bool { return p.Name == op.Plugin }) {
-		return nil, fmt.Errorf("Plugin not found: %s", op.Plugin) //nolint:staticcheck // the original's text
+		//lint:ignore ST1005 the original's text
+		return nil, fmt.Errorf("Plugin not found: %s", op.Plugin)
 	}
 	if err := checkInputs(op.InputsTypes, inputs); err != nil {
 		return nil, err
@@ -137,7 +138,8 @@ func checkInputs(types map[string]string, inputs map[string]any) error {
 		if !given || functions.Contains(v) || primitive.Accepts(types[name], v) {
 			continue
 		}
-		return fmt.Errorf("Value %s of '%s' does not match the definition: %s", value.Text(v), name, types[name]) //nolint:staticcheck // the original's text
+		//lint:ignore ST1005 the original's text
+		return fmt.Errorf("Value %s of '%s' does not match the definition: %s", value.Text(v), name, types[name])
 	}
 	return nil
 }
