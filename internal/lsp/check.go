@@ -15,6 +15,7 @@ import (
 
 // checked is what a check of a document found.
 type checked struct {
+	isPart   bool // it names no version, as documents do that are imported
 	problems problem.List
 	used     map[string]bool   // paths of the files that it imports
 	texts    map[string]string // of the files that problems are in, by path
@@ -28,9 +29,10 @@ type job struct {
 
 // findings are the results of a job.
 type findings struct {
-	found  map[string]checked // by URI
-	stamps map[string]int     // version of each document then
-	failed string             // what went wrong in the program
+	found       map[string]checked // by URI; with blueprints that were found to import a part
+	stamps      map[string]int     // version of each open document that was to be checked
+	isCancelled bool               // not all was checked
+	failed      string             // what went wrong in the program
 }
 
 // results is where the job that is under way delivers; nil if there is none.
@@ -73,6 +75,8 @@ func (s *server) startChecking(ctx context.Context) {
 		if b := s.buffers[uri]; b != nil {
 			todo[uri] = blueprint.Source{Path: b.path, Text: []byte(b.text)}
 			stamps[uri] = b.version
+		} else if _, known := s.checked[uri]; known {
+			todo[uri] = blueprint.Source{Path: pathOf(uri)}
 		}
 	}
 	texts, done := s.texts(), s.job.done
@@ -107,19 +111,45 @@ func (s *server) check(
 			break // what an interrupted check says is not true
 		}
 		result.found[uri] = c
+		if c.isPart {
+			s.checkMains(ctx, todo[uri].Path, texts, result.found)
+		}
 	}
+	result.isCancelled = ctx.Err() != nil
 	return result
+}
+
+// checkMains checks the blueprints near a part that import it.
+func (s *server) checkMains(ctx context.Context, part string, texts map[string]string, found map[string]checked) {
+	for _, main := range mainsNear(part, texts) {
+		uri := uriOf(main)
+		if _, done := found[uri]; done || ctx.Err() != nil {
+			continue
+		}
+		if c := s.checkOne(ctx, blueprint.Source{Path: main}, texts); c.used[part] && ctx.Err() == nil {
+			found[uri] = c
+		}
+	}
 }
 
 func (s *server) checkOne(ctx context.Context, source blueprint.Source, texts map[string]string) checked {
 	c := checked{used: map[string]bool{}, texts: map[string]string{}}
 	opts := s.opts.Blueprint
 	opts.Resolver = overlay{remembering: s.remote, texts: texts, used: c.used}
-	if len(source.Text) == 0 {
-		source.Text = []byte("\n") // nil would be read from the disk
+	text := source.Text
+	if text == nil {
+		var err error
+		if text, err = os.ReadFile(source.Path); err != nil {
+			return c // it is gone
+		}
 	}
-	tree, _ := readLoosely(string(source.Text))
-	if tree.get("tosca_definitions_version") != nil {
+	source.Text = text
+	if len(text) == 0 {
+		source.Text = []byte("\n")
+	}
+	tree, _ := readLoosely(string(text))
+	c.isPart = tree.get("tosca_definitions_version") == nil
+	if !c.isPart {
 		_, warnings, err := blueprint.Parse(ctx, source, opts)
 		c.problems = append(problem.All(err), warnings...)
 		if err != nil && problem.All(err) == nil && ctx.Err() == nil {
@@ -144,7 +174,7 @@ func (s *server) checkOne(ctx context.Context, source blueprint.Source, texts ma
 
 // finishChecking shows what a job found, if it is still true.
 func (s *server) finishChecking(f findings) error {
-	wasCancelled := len(f.found) < len(f.stamps)
+	wasCancelled := f.isCancelled
 	s.job.cancel()
 	s.job = nil
 	if f.failed != "" {
@@ -163,9 +193,13 @@ func (s *server) finishChecking(f findings) error {
 		s.checked[uri] = c
 		delete(s.stale, uri)
 	}
-	for uri := range s.checked {
-		if s.buffers[uri] == nil {
+	for uri, c := range s.checked {
+		if s.buffers[uri] == nil && !s.isWanted(c) {
 			delete(s.checked, uri)
+		}
+	}
+	for uri := range s.stale {
+		if _, known := s.checked[uri]; !known && s.buffers[uri] == nil {
 			delete(s.stale, uri)
 		}
 	}
@@ -175,7 +209,17 @@ func (s *server) finishChecking(f findings) error {
 	return s.publish(f.stamps)
 }
 
-// importers are the open documents that import a file, directly or not.
+// isWanted tells whether a document that is not open imports one that is.
+func (s *server) isWanted(c checked) bool {
+	for _, b := range s.buffers {
+		if c.used[b.path] {
+			return true
+		}
+	}
+	return false
+}
+
+// importers are the known documents that import a file, directly or not.
 func (s *server) importers(path string) []string {
 	var uris []string
 	for _, uri := range value.SortedKeys(s.checked) {
@@ -197,7 +241,7 @@ func (s *server) publish(fresh map[string]int) error {
 		if all[uri] == nil {
 			all[uri] = []diagnostic{}
 		}
-		if s.isPart(uri) {
+		if s.isImported(uri) {
 			continue
 		}
 		for _, p := range s.checked[uri].problems {
@@ -231,9 +275,9 @@ func (s *server) publish(fresh map[string]int) error {
 	return nil
 }
 
-// isPart tells whether another open document imports this one, so that it is
-// checked together with that.
-func (s *server) isPart(uri string) bool {
+// isImported tells whether another known document imports this one, so that it
+// is checked together with that.
+func (s *server) isImported(uri string) bool {
 	for _, importer := range s.importers(pathOf(uri)) {
 		if importer != uri && !s.checked[uri].used[pathOf(importer)] {
 			return true
@@ -263,6 +307,8 @@ func (s *server) diagnostic(uri string, c checked, p *problem.Problem) (string, 
 	switch {
 	case len(p.Imports) <= 1 && own != nil:
 		path = own.path
+	case len(p.Imports) <= 1:
+		path = pathOf(uri)
 	case strings.Contains(p.Place.File, ":") && !strings.HasPrefix(p.Place.File, "file:") || path == "":
 		d.Message = p.Place.String() + ": " + d.Message
 		line, at = 1, 1

@@ -33,7 +33,12 @@ func complete(c cursor, tree *node, m *model, folder string) []proposal {
 	if c.role == atValue || c.role == atItem {
 		found = append(found, s.values(folder)...)
 	}
-	return found
+	seen := map[string]bool{}
+	return slices.DeleteFunc(found, func(p proposal) bool {
+		twice := seen[p.label]
+		seen[p.label] = true
+		return twice
+	})
 }
 
 // keys lists what may be a key of the mapping that the site is.

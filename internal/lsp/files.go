@@ -116,3 +116,58 @@ func (m *model) implementations() []string {
 	slices.Sort(names)
 	return names
 }
+
+// Bounds of how far the blueprint that imports a part is looked for.
+const (
+	maxFolders  = 3
+	maxMains    = 20
+	maxMainSize = 4 << 20
+)
+
+// mainsNear lists the blueprints in the folder of a part and in those above it
+// that mention the part's name.
+func mainsNear(part string, texts map[string]string) []string {
+	var found []string
+	if part == "" {
+		return nil
+	}
+	folder := filepath.Dir(part)
+	for range maxFolders {
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			return found
+		}
+		for _, e := range entries {
+			path := filepath.Join(folder, e.Name())
+			if e.IsDir() || !isYAML(e.Name()) || path == part || len(found) == maxMains {
+				continue
+			}
+			if text := textOf(path, texts); strings.Contains(text, "tosca_definitions_version") &&
+				strings.Contains(text, filepath.Base(part)) {
+				found = append(found, path)
+			}
+		}
+		if filepath.Dir(folder) == folder {
+			break
+		}
+		folder = filepath.Dir(folder)
+	}
+	return found
+}
+
+// textOf is the text of a file as the editor has it, or else as it is on the
+// disk; "" for one that is no document.
+func textOf(path string, texts map[string]string) string {
+	if text, open := texts[path]; open {
+		return text
+	}
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxMainSize {
+		return ""
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}

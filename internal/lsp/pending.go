@@ -13,6 +13,8 @@ type pending struct {
 	stops map[string]context.CancelFunc // guarded by mu
 }
 
+func pendingRequests() *pending { return &pending{stops: map[string]context.CancelFunc{}} }
+
 func (p *pending) begin(ctx context.Context, id json.RawMessage) context.Context {
 	ctx, stop := context.WithCancel(ctx)
 	p.mu.Lock()

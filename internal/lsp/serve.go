@@ -56,7 +56,7 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, opts Options) error
 		opts: opts, out: &writer{out: out}, buffers: map[string]*buffer{}, surveys: map[string]*surveyed{},
 		checked: map[string]checked{}, sent: map[string]string{},
 		remote: &remembering{Resolver: opts.Blueprint.Resolver, now: opts.Now, known: map[[2]string]remembered{}},
-		calls:  pending{stops: map[string]context.CancelFunc{}},
+		calls:  pendingRequests(),
 	}
 	incoming := make(chan arrival, 16)
 	reading := make(chan struct{})

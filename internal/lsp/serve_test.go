@@ -8,9 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"windlass/internal/blueprint"
+	"windlass/internal/blueprint/imports"
 	"windlass/internal/lsp"
 )
 
@@ -84,10 +87,15 @@ func TestLifeCycle(t *testing.T) {
 	if m := c.request("textDocument/hover", map[string]any{"textDocument": map[string]any{"uri": "file:///no"}}); m["error"] == nil {
 		t.Error("hover in a document that is not open")
 	}
-	go c.raw("{no json")
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		_, _ = fmt.Fprint(c.in, "Content-Length: 8\r\n\r\n{no json")
+	}()
 	if m := c.read(); m["error"].(map[string]any)["code"].(float64) != -32700 || m["id"] != nil {
 		t.Errorf("no JSON: %v", m)
 	}
+	<-written
 	if err := c.close(); err != nil {
 		t.Error(err)
 	}
@@ -392,4 +400,84 @@ func TestCompletionInAPart(t *testing.T) {
 	if err := c.close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// The blueprint that imports a part is found beside or above it, and tells what
+// is wrong in the part though only the part is open.
+func TestPartWithoutItsBlueprintOpen(t *testing.T) {
+	t.Parallel()
+	c := dial(t, lsp.Options{}, map[string]string{
+		"blueprint.yaml": strings.Replace(top, "- types.yaml", "- lib/types.yaml", 1), "lib/types.yaml": types,
+		"unrelated.yaml": "tosca_definitions_version: cloudify_dsl_1_5\nnode_types: 5\ndescription: not about types.yaml\n",
+	})
+	c.open("lib/types.yaml", types)
+	if got := c.diagnostics("lib/types.yaml", 1); len(got) != 0 {
+		t.Errorf("got %q", got)
+	}
+	c.replace("lib/types.yaml", 2, strings.Replace(types, "size: {type: integer", "size: {type: boolean", 1))
+	if got := c.diagnostics("lib/types.yaml", 2); len(got) != 1 || !strings.Contains(got[0], "boolean") {
+		t.Errorf("got %q", got)
+	}
+	labels := c.labels("lib/types.yaml", types+"outputs: {o: {value: {get_input: |")
+	if !slices.Contains(labels, "count") {
+		t.Errorf("the inputs of the blueprint are missing in %v", labels)
+	}
+	c.tell("textDocument/didClose", map[string]any{"textDocument": map[string]any{"uri": c.uri("lib/types.yaml")}})
+	if got := c.diagnostics("lib/types.yaml", 0); len(got) != 0 {
+		t.Errorf("after closing: %q", got)
+	}
+	if err := c.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Of a quick succession of changes the last counts; a request that was cancelled
+// is answered as such.
+func TestOnlyTheLastChangeIsChecked(t *testing.T) {
+	t.Parallel()
+	c := dial(t, lsp.Options{Delay: 20 * time.Millisecond}, map[string]string{"types.yaml": types})
+	c.open("blueprint.yaml", top)
+	for version := 2; version < 30; version++ {
+		c.replace("blueprint.yaml", version, top+fmt.Sprintf("  saw: {type: own.nodes.T%d}\n", version))
+	}
+	if got := c.diagnostics("blueprint.yaml", 29); len(got) != 1 || !strings.Contains(got[0], "own.nodes.T29") {
+		t.Errorf("got %q", got)
+	}
+	if err := c.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A check that waits for a server ends when the text changes, and at the end.
+func TestChecksAreCancelled(t *testing.T) {
+	t.Parallel()
+	asked, released := make(chan struct{}, 8), make(chan struct{}, 8)
+	c := dial(t, lsp.Options{Blueprint: blueprint.Options{Resolver: endless{asked, released}}}, nil)
+	const slow = "tosca_definitions_version: cloudify_dsl_1_5\nimports: ['http://example.com/slow.yaml']\n"
+	c.open("blueprint.yaml", slow)
+	<-asked
+	c.replace("blueprint.yaml", 2, slow+"inputs: {}\n")
+	<-released
+	<-asked
+	c.replace("blueprint.yaml", 3, "tosca_definitions_version: cloudify_dsl_1_5\n")
+	<-released
+	if got := c.diagnostics("blueprint.yaml", 3); len(got) != 0 {
+		t.Errorf("got %q", got)
+	}
+	c.replace("blueprint.yaml", 4, slow)
+	<-asked
+	if err := c.close(); err != nil {
+		t.Error(err)
+	}
+	<-released
+}
+
+// endless is a resolver whose server never answers.
+type endless struct{ asked, released chan struct{} }
+
+func (e endless) Fetch(ctx context.Context, _, _ string) (*imports.Document, error) {
+	e.asked <- struct{}{}
+	<-ctx.Done()
+	e.released <- struct{}{}
+	return nil, ctx.Err()
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ import (
 type server struct {
 	opts   Options
 	out    *writer
-	calls  pending
+	calls  *pending
 	remote *remembering
 
 	isInitialized bool
@@ -199,13 +200,27 @@ func (s *server) modelOf(ctx context.Context, b *buffer, tree *node) *model {
 		m.layers = append(m.layers, own.root)
 	}
 	for _, importer := range s.importers(b.path) {
-		if other := s.buffers[importer]; other != nil && importer != uri {
-			if found := s.survey(ctx, importer, other); found.root != nil {
-				m.layers = append(m.layers, found.root)
-			}
+		if importer == uri {
+			continue
+		}
+		if found := s.survey(ctx, importer, s.bufferOf(importer)); found.root != nil {
+			m.layers = append(m.layers, found.root)
 		}
 	}
 	return m
+}
+
+// bufferOf is an open document, or a file as if it were one. A file that is gone
+// is empty.
+func (s *server) bufferOf(uri string) *buffer {
+	if b := s.buffers[uri]; b != nil {
+		return b
+	}
+	text, err := os.ReadFile(pathOf(uri))
+	if err != nil {
+		text = nil
+	}
+	return newBuffer(uri, 0, string(text))
 }
 
 func (s *server) survey(ctx context.Context, uri string, b *buffer) *surveyed {
@@ -220,7 +235,7 @@ func (s *server) survey(ctx context.Context, uri string, b *buffer) *surveyed {
 	known.stamp = s.stamp
 	opts := s.opts.Blueprint
 	opts.Resolver = overlay{remembering: s.remote, texts: s.texts(), used: map[string]bool{}, nowait: true}
-	found := blueprint.Look(ctx, blueprint.Source{Path: b.path, Text: []byte(b.text)}, opts)
+	found := blueprint.Look(ctx, blueprint.Source{Path: b.path, Text: []byte(b.text + "\n")}, opts)
 	if ctx.Err() != nil {
 		known.stamp = -1
 		return known
