@@ -114,6 +114,9 @@ func (h workflowHost) startModification(ctx context.Context, tx store.Tx, change
 	if err != nil {
 		return nil, err
 	}
+	if len(started) > 0 && started[0].ExecutionID == r.e.ID { // an attempt that was taken for failed
+		return forWorkflow(started[0])
+	}
 	if len(started) > 0 {
 		return nil, refuse(CodeModificationStarted,
 			"Cannot start deployment modification while there are existing started deployment modifications. Currently started deployment "+

@@ -42,7 +42,7 @@ type run struct {
 	under      underWay
 	pause      pauseSwitch
 	probe      atomic.Pointer[probe] // of the graph that runs now
-	writing    sync.Mutex            // keeps writes in the order of what they tell
+	writing    chan struct{}         // has a value while somebody writes: writes keep the order of what they tell
 	left       sync.WaitGroup        // operations that a forced cancel left to end
 	leaves     atomic.Bool           // there are some
 	concluded  atomic.Bool           // the end is stored
@@ -57,6 +57,7 @@ func (s *Service) newRun(ctx context.Context, e store.Execution, token string) *
 	r.asked, r.ask = context.WithCancel(r.ctx)
 	r.forced, r.force = context.WithCancel(r.ctx)
 	r.operations, r.stopOperations = context.WithCancel(r.ctx)
+	r.writing = make(chan struct{}, 1)
 	r.pause.changed = make(chan struct{}, 1)
 	r.pause.set(e.IsPaused())
 	return r
@@ -241,11 +242,15 @@ func (r *run) flush(ctx context.Context) error {
 // the claim, after all that was logged before. A
 // claim that turns out to be lost stops the run.
 func (r *run) journal(ctx context.Context, batch store.JournalBatch, effects ...workflow.SystemChange) error {
-	r.writing.Lock()
-	defer r.writing.Unlock()
+	select {
+	case r.writing <- struct{}{}:
+		defer func() { <-r.writing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	entries := r.book.take()
 	batch.Events = append(entries[:len(entries):len(entries)], batch.Events...)
-	err := r.s.store.Write(ctx, func(tx store.Tx) error {
+	err := r.persist(ctx, isLasting, func(tx store.Tx) error {
 		if err := tx.Journal(ctx, r.fence, batch); err != nil {
 			return err
 		}
@@ -263,11 +268,12 @@ func (r *run) journal(ctx context.Context, batch store.JournalBatch, effects ...
 // write runs fn in a transaction under the claim. A claim that turns out to be
 // lost stops the run.
 func (r *run) write(ctx context.Context, fn func(tx store.Tx) error) error {
-	err := r.s.store.Write(ctx, func(tx store.Tx) error {
-		if err := tx.CheckFence(ctx, r.fence); err != nil {
-			return err
+	var refused error // by fn or the fence, not by the store
+	err := r.persist(ctx, func(error) bool { return refused != nil }, func(tx store.Tx) error {
+		if refused = tx.CheckFence(ctx, r.fence); refused == nil {
+			refused = fn(tx)
 		}
-		return fn(tx)
+		return refused
 	})
 	if errors.Is(err, store.ErrFenced) {
 		r.stop(errLost)

@@ -29,6 +29,10 @@ func (h workflowHost) Once(ctx context.Context, name string, decide func() (any,
 		return nil, err
 	}
 	err = r.write(ctx, func(tx store.Tx) error { return r.remember(ctx, tx, name, answer) })
+	if errors.Is(err, store.ErrExists) { // an attempt that was taken for failed had stored it
+		answer, _, err = r.remembered(ctx, r.s.store, name)
+		return answer, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("store the decision %s: %w", name, err)
 	}

@@ -132,6 +132,13 @@ func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, blueprint 
 		id = r.e.DeploymentID + "-" + r.e.ID
 	}
 	preview, _ := parameters["preview"].(bool)
+	if known, ok, err := r.remembered(ctx, tx, updateRecord); err != nil || ok { // by an attempt that was taken for failed
+		var p updatePlan
+		if err == nil {
+			err = value.Into(known, &p)
+		}
+		return p, err
+	}
 	p := updatePlan{ID: id, Preview: preview || r.e.IsDryRun, Linked: map[string][]string{}, Unlinked: map[string][]string{}}
 	before, err := readShape(ctx, tx, r.e.Tenant, r.e.DeploymentID)
 	if err != nil {

@@ -192,6 +192,12 @@ func (r *run) openGraph(ctx context.Context, name string, build func(ids graph.I
 		}
 	}
 	err = r.write(ctx, func(tx store.Tx) error { return tx.AddGraph(ctx, stored, ops) })
+	if errors.Is(err, store.ErrExists) { // an attempt that was taken for failed had stored it
+		if stored, err = r.s.store.GetGraph(ctx, r.e.ID, name); err == nil {
+			g, err := r.restore(ctx, stored)
+			return g, stored.ID, err
+		}
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("store task graph %s: %w", name, err)
 	}
@@ -208,6 +214,9 @@ func (r *run) restore(ctx context.Context, stored store.Graph) (*graph.Graph, er
 		t := &graph.Task{ID: op.ID, Kind: graph.Kind(op.Type), Name: op.Name, State: engineState(op.State), Position: op.Position, Result: op.Result}
 		if err := workflow.DecodeTask(t, op.Parameters); err != nil {
 			return nil, err
+		}
+		if t.Failure == nil && op.Error != "" {
+			t.Failure = &graph.Failure{Message: op.Error}
 		}
 		tasks[i] = graph.Stored{Task: t, Dependencies: op.Dependencies}
 	}
