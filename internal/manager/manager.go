@@ -21,6 +21,7 @@ import (
 	"windlass/internal/catalog"
 	"windlass/internal/execution"
 	"windlass/internal/operation"
+	"windlass/internal/operation/python"
 	"windlass/internal/operation/script"
 	"windlass/internal/rest"
 	"windlass/internal/store"
@@ -56,6 +57,7 @@ type Manager struct {
 	store      store.Store
 	executions *execution.Service
 	scripts    *script.Runner
+	python     *python.Runner
 	handler    http.Handler
 	listener   net.Listener
 	stopping   chan struct{}
@@ -137,13 +139,19 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	if err != nil {
 		return err
 	}
+	m.python, err = python.New(python.Config{
+		Root: filepath.Join(m.config.DataDir, "python"), Logger: m.log, Environments: blueprintPlugins{library},
+	})
+	if err != nil {
+		return err
+	}
 	environment := &catalog.Environment{
 		Store: m.store, Library: library, Parse: parseOptions(library, m.config.AllowPrivate), Fetch: fetcher(m.config.AllowPrivate),
 		Now: time.Now, IDs: instanceSuffix,
 	}
 	m.executions, err = execution.New(execution.Config{
 		Store: m.store, ManagerName: name, Alone: m.config.Database == "",
-		Runners:         map[string]operation.Runner{"script": m.scripts},
+		Runners:         map[string]operation.Runner{"script": m.scripts, "": m.python},
 		SystemWorkflows: environment.SystemWorkflows(),
 		Resources:       library,
 		Secrets:         secrets{m.store, users},
@@ -199,6 +207,13 @@ func (m *Manager) Run(ctx context.Context) error {
 	for _, o := range orphans {
 		m.log.Info("stopped a script that an earlier run left", "orphan", o)
 	}
+	workers, err := m.python.Reap(ctx)
+	if err != nil {
+		return fmt.Errorf("clear what an earlier run left: %w", err)
+	}
+	for _, o := range workers {
+		m.log.Info("stopped an operation that an earlier run left", "orphan", o)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	failed := make(chan error, 2)
@@ -247,6 +262,10 @@ func (m *Manager) Close() error {
 	if m.scripts != nil {
 		errs = append(errs, m.scripts.Close())
 		m.scripts = nil
+	}
+	if m.python != nil {
+		errs = append(errs, m.python.Close())
+		m.python = nil
 	}
 	if m.store != nil {
 		errs = append(errs, m.store.Close())
