@@ -12,7 +12,7 @@ chmod 755 "$work"
 WINDLASS_TEST_POSTGRES=$(test/postgres.sh start "$work/postgres")
 export WINDLASS_TEST_POSTGRES
 export WINDLASS_TEST_CFY=$PWD/bin/cfy
-export WINDLASS_SOAK=$seconds
+export SOAK_SECONDS=$seconds
 
 go test -count=1 -timeout "$((seconds + 600))s" -v -run 'Kill|Simulation' ./test/crash ./internal/execution |
     grep -Ev '^(=== |[[:space:]]*--- PASS)'

@@ -241,17 +241,17 @@ func TestKillInTheMiddleOnPostgres(t *testing.T) {
 	killLoop(t, newManager(t, "--database", freshDatabase(t, server)), budget(t))
 }
 
-// budget tells whether to go on after so many kills: for WINDLASS_SOAK seconds
+// budget tells whether to go on after so many kills: for SOAK_SECONDS seconds
 // if that is set, else for an ordinary run's kills.
 func budget(t *testing.T) func(kills int) bool {
 	t.Helper()
-	text := os.Getenv("WINDLASS_SOAK")
+	text := os.Getenv("SOAK_SECONDS")
 	if text == "" {
 		return func(done int) bool { return done < kills }
 	}
 	seconds, err := strconv.Atoi(text)
 	if err != nil {
-		t.Fatalf("WINDLASS_SOAK: %v", err)
+		t.Fatalf("SOAK_SECONDS: %v", err)
 	}
 	end := time.Now().Add(time.Duration(seconds) * time.Second)
 	return func(int) bool { return time.Now().Before(end) }
