@@ -34,11 +34,9 @@ func slots(b *plan.Body) iter.Seq[slot] {
 }
 
 func nodeSlots(n *plan.Node, yield func(slot) bool) bool {
-	if holdsAny(n.Properties) {
-		at := place{scope: inNode, node: n.Name, path: path("nodes", n.Name, "properties")}
-		if !mapSlots(n.Properties, at, nil, yield) {
-			return false
-		}
+	at := func() place { return place{scope: inNode, node: n.Name, path: path("nodes", n.Name, "properties")} }
+	if !mapSlots(n.Properties, at, nil, yield) {
+		return false
 	}
 	return nodeScaleSlots(n, yield)
 }
@@ -88,32 +86,27 @@ func inputSlots(operations map[string]plan.Operation, at func() place, yield fun
 			o.HasIntrinsicFunctions = true
 			operations[name] = o
 		}
-		if !mapSlots(operations[name].Inputs, at().key(name).key("inputs"), mark, yield) {
+		inputs := func() place { return at().key(name).key("inputs") }
+		if !mapSlots(operations[name].Inputs, inputs, mark, yield) {
 			return false
 		}
 	}
 	return true
 }
 
-func mapSlots(m map[string]any, at place, mark func(), yield func(slot) bool) bool {
-	for _, k := range value.SortedKeys(m) {
-		if !holdsValues(m[k]) {
-			continue
-		}
-		if !yield(slot{at: at.key(k), value: m[k], set: func(v any) { m[k] = v }, mark: mark}) {
+// mapSlots asks for the place only if it is needed: most values are plain.
+func mapSlots(m map[string]any, at func() place, mark func(), yield func(slot) bool) bool {
+	keys := containers(m)
+	if len(keys) == 0 {
+		return true
+	}
+	here := at()
+	for _, k := range keys {
+		if !yield(slot{at: here.key(k), value: m[k], set: func(v any) { m[k] = v }, mark: mark}) {
 			return false
 		}
 	}
 	return true
-}
-
-func holdsAny(m map[string]any) bool {
-	for _, v := range m {
-		if holdsValues(v) {
-			return true
-		}
-	}
-	return false
 }
 
 // holdsValues tells whether v could be or hold a call: most values are plain.
@@ -195,7 +188,8 @@ func labelSlots(b *plan.Body, yield func(slot) bool) bool {
 }
 
 func settingSlots(b *plan.Body, yield func(slot) bool) bool {
-	return mapSlots(b.DeploymentSettings, place{scope: inSettings, path: path(inSettings)}, nil, yield)
+	at := func() place { return place{scope: inSettings, path: path(inSettings)} }
+	return mapSlots(b.DeploymentSettings, at, nil, yield)
 }
 
 // calls visits every call in v. before sees a call before those in its
@@ -208,14 +202,28 @@ func calls(v any, at place, before, after func(c call, at place)) {
 	switch t := v.(type) {
 	case []any:
 		for i, e := range t {
-			calls(e, at.item(i), before, after)
+			if holdsValues(e) {
+				calls(e, at.item(i), before, after)
+			}
 		}
 	case map[string]any:
-		for _, k := range value.SortedKeys(t) {
+		for _, k := range containers(t) {
 			calls(t[k], at.key(k), before, after)
 		}
 	}
 	if called && after != nil {
 		after(c, at)
 	}
+}
+
+// containers lists the keys in text order whose values could hold calls.
+func containers(m map[string]any) []string {
+	var keys []string
+	for k, v := range m {
+		if holdsValues(v) {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
