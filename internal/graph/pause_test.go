@@ -2,7 +2,9 @@ package graph
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,5 +154,35 @@ func TestWhatIgnoresAKillIsAbandoned(t *testing.T) {
 				close(until)
 			})
 		})
+	}
+}
+
+// counted is a limiter that counts the slots that are taken.
+type counted struct{ taken atomic.Int64 }
+
+func (c *counted) Acquire(context.Context, *Task) (func(), error) {
+	c.taken.Add(1)
+	return func() { c.taken.Add(-1) }, nil
+}
+
+func (c *counted) Take(*Task) (func(), bool) {
+	c.taken.Add(1)
+	return func() { c.taken.Add(-1) }, true
+}
+
+// keepless is a journal that keeps nothing.
+type keepless struct{}
+
+func (keepless) Commit(context.Context, []Record) error { return errors.New("no disk") }
+
+// A slot whose task can't be begun any more is given back.
+func TestSlotsAreGivenBackWhenTheJournalFails(t *testing.T) {
+	t.Parallel()
+	g := New(&counter{})
+	g.Add(op("a"))
+	slots := &counted{}
+	err := Run(t.Context(), g, Options{Journal: keepless{}, Performer: deaf{}, Limiter: slots})
+	if err == nil || slots.taken.Load() != 0 {
+		t.Errorf("%v, %d slots are taken", err, slots.taken.Load())
 	}
 }

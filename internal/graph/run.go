@@ -125,17 +125,22 @@ func (r *runner) run(parent context.Context) (err error) {
 	defer r.timer.Stop()
 	r.lazy = time.NewTimer(time.Hour)
 	defer r.lazy.Stop()
-	r.aux.Go(func() { r.askForSlots(ctx) })
+	asking, stopAsking := context.WithCancel(ctx)
+	r.aux.Go(func() { r.askForSlots(asking) })
 	forced := false
 	defer func() {
 		close(r.gone)
+		stopAsking()
 		if forced && r.opts.Leave != nil && err != nil && parent.Err() == nil {
+			r.aux.Wait()
+			r.releaseIdle()
 			r.opts.Leave(func() { r.work.Wait(); stop(); kill() })
 			return
 		}
 		kill()
 		stop()
 		r.aux.Wait()
+		r.releaseIdle()
 		r.awaitKilled()
 	}()
 
@@ -376,6 +381,22 @@ func (r *runner) release(id string) {
 	delete(r.slots, id)
 	r.mu.Unlock()
 	if release != nil {
+		release()
+	}
+}
+
+// releaseIdle gives back the slots of tasks that were not begun any more.
+func (r *runner) releaseIdle() {
+	var idle []func()
+	r.mu.Lock()
+	for id, release := range r.slots {
+		if r.under[id] == nil {
+			idle = append(idle, release)
+			delete(r.slots, id)
+		}
+	}
+	r.mu.Unlock()
+	for _, release := range idle {
 		release()
 	}
 }
