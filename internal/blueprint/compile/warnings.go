@@ -16,6 +16,13 @@ func (c *compiler) warnings() {
 	for e := range c.entries("node_templates") {
 		c.warnProperties(e)
 	}
+	for e := range c.entries("groups") {
+		if policies := c.get(e.node, "policies"); policies != nil && len(policies.Pairs) > 0 {
+			w := problem.Warn(problem.Deprecated, "policies of groups are deprecated: nothing acts on them")
+			c.report(w.WithHint("remove them; scaling is set under the top-level policies, and workflows are started by schedules"),
+				e.node.KeyNode("policies"), e.path.Down("policies"))
+		}
+	}
 }
 
 // warnProperties looks at properties that other ones have replaced.
