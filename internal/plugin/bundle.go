@@ -1,0 +1,144 @@
+package plugin
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"windlass/internal/blueprint/yaml"
+	"windlass/internal/value"
+)
+
+// Packed is one plugin of an upload.
+type Packed struct {
+	Path string   // its archive
+	YAML []string // its documents, as files; none if they are in the archive
+}
+
+// Unbundle takes an upload apart: a zip with one wagon and documents, a tar.gz
+// of many wagons with a METADATA file that lists each with its documents, or a
+// plugin by itself. Files are unpacked below dir, which exists.
+func Unbundle(file, dir string) ([]Packed, error) {
+	packed, err := unbundle(file, dir)
+	if err != nil {
+		return nil, fmt.Errorf("take the plugin archive %s apart: %w", filepath.Base(file), err)
+	}
+	return packed, nil
+}
+
+func unbundle(file, dir string) ([]Packed, error) {
+	a, err := openArchive(file)
+	if err != nil {
+		return nil, err
+	}
+	defer a.close()
+	var wagons, documents []string
+	list := ""
+	for _, name := range a.names {
+		base := path.Base(name)
+		switch {
+		case path.Ext(base) == ".wgn":
+			wagons = append(wagons, name)
+		case path.Ext(base) == ".yaml" || path.Ext(base) == ".yml":
+			documents = append(documents, name)
+		case base == "METADATA" && !isWheelInfo(name):
+			list = name
+		}
+	}
+	switch {
+	case len(wagons) == 0:
+		return []Packed{{Path: file}}, nil
+	case list != "":
+		return a.caravan(list, dir)
+	case len(wagons) > 1:
+		return nil, invalid("Archive must include one wgn file; this one has %d", len(wagons))
+	}
+	if err := a.extract(dir, func(name string) string {
+		if name == wagons[0] || slices.Contains(documents, name) {
+			return inside("", strings.TrimPrefix(name, "./"))
+		}
+		return ""
+	}); err != nil {
+		return nil, err
+	}
+	p := Packed{Path: filepath.Join(dir, filepath.FromSlash(wagons[0]))}
+	for _, d := range documents {
+		p.YAML = append(p.YAML, filepath.Join(dir, filepath.FromSlash(d)))
+	}
+	return []Packed{p}, nil
+}
+
+// caravan unpacks all that the METADATA file lists.
+func (a *archiveFiles) caravan(list, dir string) ([]Packed, error) {
+	data, err := a.readFile(list)
+	if err != nil {
+		return nil, err
+	}
+	document, problems := yaml.Load(&yaml.File{Name: list, Text: data, AnyText: true})
+	if err := problems.Err(); err != nil {
+		return nil, invalid("its METADATA cannot be read: %v", err)
+	}
+	entries, ok := document.Plain().(map[string]any)
+	if !ok {
+		return nil, invalid("its METADATA must be a map from wagons to their documents")
+	}
+	if err := a.extract(dir, func(name string) string { return inside("", strings.TrimPrefix(name, "./")) }); err != nil {
+		return nil, err
+	}
+	folder := filepath.Join(dir, filepath.FromSlash(path.Dir(strings.TrimPrefix(list, "./"))))
+	locate := func(name string) (string, error) {
+		if !filepath.IsLocal(name) {
+			return "", invalid("its METADATA names %q, which is outside of it", name)
+		}
+		file := filepath.Join(folder, filepath.FromSlash(name))
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return "", invalid("its METADATA names %q, which isn't there", name)
+		}
+		return file, nil
+	}
+	var packed []Packed
+	for _, wagon := range value.SortedKeys(entries) {
+		var p Packed
+		if p.Path, err = locate(wagon); err != nil {
+			return nil, err
+		}
+		documents, ok := entries[wagon].([]any)
+		if !ok && entries[wagon] != nil {
+			documents = []any{entries[wagon]}
+		}
+		for _, d := range documents {
+			file, err := locate(value.Text(d))
+			if err != nil {
+				return nil, err
+			}
+			p.YAML = append(p.YAML, file)
+		}
+		packed = append(packed, p)
+	}
+	return packed, nil
+}
+
+// AddYAML reads documents that came beside a plugin's archive; they replace
+// those in it.
+func (m *Metadata) AddYAML(files []string) error {
+	if len(files) > 0 {
+		m.YAML = nil
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("read a plugin's document: %w", err)
+		}
+		y := YAML{Name: filepath.Base(file), Text: text}
+		if v := yamlVersion.FindStringSubmatch(y.Name); v != nil {
+			y.DSLVersion = v[1]
+		}
+		m.YAML = append(m.YAML, y)
+	}
+	return nil
+}
