@@ -92,10 +92,30 @@ func (s *tallied) add(one tallied) {
 
 func runSeed(t *testing.T, seed uint64) (sum tallied) {
 	t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-		dir := t.TempDir()
+		dir := inMemory(t)
 		synctest.Test(t, func(t *testing.T) { sum = newWorld(t, seed, dir).live() })
 	})
 	return sum
+}
+
+// inMemory is a directory whose files are never synced to a disk, where there is
+// one: the simulation's crashes are its own.
+func inMemory(t *testing.T) string {
+	t.Helper()
+	const shared = "/dev/shm"
+	if info, err := os.Stat(shared); err != nil || !info.IsDir() {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(shared, "simulation")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 // world is one simulation.
@@ -199,7 +219,7 @@ func (w *world) live() tallied {
 	for k := range executions {
 		addDeployment(w.t, w.store, fmt.Sprintf("d%d", k), nil)
 	}
-	front := newService(w.t, Config{Store: w.store, Workflows: w.find})
+	front := newService(w.t, Config{Store: w.store, Workflows: w.find, Timing: Timing{Poll: 5 * time.Second}})
 	m := w.start()
 	for k := range executions {
 		ids = append(ids, install(w.t, front, fmt.Sprintf("d%d", k), nil).ID)
