@@ -35,7 +35,8 @@ type Options struct {
 func Plan(ctx context.Context, doc *yaml.Node, version plan.Version, opts Options) (*plan.Plan, problem.List) {
 	c := &compiler{
 		ctx: ctx, opts: opts, doc: doc, bad: map[*yaml.Node]bool{},
-		reported: map[seen]bool{}, wrong: map[spot]bool{}, mappings: map[string]mapping{}, expanded: map[string]int{}, shared: map[*readyOperation]map[string]plan.Interface{}, sections: map[string]*yaml.Node{},
+		reported: map[seen]bool{}, wrong: map[spot]bool{}, mappings: map[string]mapping{}, expanded: map[string]int{},
+		sections: map[string]*yaml.Node{},
 	}
 	if len(version.Definitions) > 1 {
 		c.version = elements.Version{Major: version.Definitions[0], Minor: version.Definitions[1]}
@@ -85,7 +86,6 @@ type compiler struct {
 	templates         map[string]*template
 	templateOrder     []*template
 	mappings          map[string]mapping
-	shared            map[*readyOperation]map[string]plan.Interface // by first operation: interfaces as declared
 }
 
 // plan works through the sections, those first that others refer to.

@@ -271,7 +271,19 @@ type pattern struct {
 	short      map[string]bool           // operations known without their interface
 	operations map[string]plan.Operation // under all their names; only such as have no inputs
 
-	interfaces map[string]map[string]plan.Interface // of instances that change nothing; nil until there is one
+	interfaces map[string]map[string]plan.Interface // operations by interface
+}
+
+// patternOf gives the pattern for an instance. known is that of the type; it is
+// made for the first instance, and kept.
+func patternOf(list []readyInterface, known **pattern) *pattern {
+	if slices.ContainsFunc(list, func(i readyInterface) bool { return i.adds }) {
+		return newPattern(list) // other operations may lose their short names
+	}
+	if *known == nil || isDeclared(list) && !(*known).covers(list) {
+		*known = newPattern(list)
+	}
+	return *known
 }
 
 // shortNames tells which operations are also known without their interface:
@@ -292,14 +304,19 @@ func shortNames(list []readyInterface) map[string]bool {
 }
 
 func newPattern(list []readyInterface) *pattern {
-	p := &pattern{short: shortNames(list)}
+	p := &pattern{short: shortNames(list), interfaces: make(map[string]map[string]plan.Interface, len(list))}
 	p.operations = make(map[string]plan.Operation, 2*len(p.short))
 	for _, i := range list {
+		declared := make(map[string]plan.Interface, len(i.operations))
 		for _, o := range i.operations {
 			if o.declared && len(o.resolved.Inputs) == 0 {
 				p.put(p.operations, o)
 			}
+			if o.declared {
+				declared[o.name] = o.Interface
+			}
 		}
+		p.interfaces[i.name] = declared
 	}
 	return p
 }
@@ -316,18 +333,9 @@ func (p *pattern) put(to map[string]plan.Operation, o *readyOperation) {
 	}
 }
 
-// planOperations makes the operations of a plan. common is the pattern of the
-// type; it is made here for the first instance, and kept. Instances that change
-// nothing have the same map: operations are copied before they are evaluated.
-func planOperations(list []readyInterface, common **pattern) map[string]plan.Operation {
-	p := *common
-	adds := slices.ContainsFunc(list, func(i readyInterface) bool { return i.adds })
-	if p == nil || adds || isDeclared(list) && !p.covers(list) {
-		p = newPattern(list)
-	}
-	if !adds {
-		*common = p
-	}
+// planOperations makes the operations of a plan. Instances that change nothing
+// have the same map: operations are copied before they are evaluated.
+func (p *pattern) planOperations(list []readyInterface) map[string]plan.Operation {
 	if p.covers(list) {
 		return p.operations
 	}
@@ -362,33 +370,29 @@ func (p *pattern) covers(list []readyInterface) bool {
 
 // planInterfaces makes the interfaces of a plan. Those that come from the type
 // unchanged are the same maps in all nodes: nobody evaluates or changes them.
-func (c *compiler) planInterfaces(list []readyInterface, common *pattern) map[string]map[string]plan.Interface {
-	if common == nil || !isDeclared(list) {
-		return c.ownInterfaces(list)
+func (p *pattern) planInterfaces(list []readyInterface) map[string]map[string]plan.Interface {
+	if isDeclared(list) && !slices.ContainsFunc(list, func(i readyInterface) bool { return !p.hasAll(i) }) {
+		return p.interfaces
 	}
-	if common.interfaces == nil {
-		common.interfaces = c.ownInterfaces(list)
-	}
-	return common.interfaces
-}
-
-func (c *compiler) ownInterfaces(list []readyInterface) map[string]map[string]plan.Interface {
 	result := make(map[string]map[string]plan.Interface, len(list))
 	for _, i := range list {
-		if i.asDeclared && len(i.operations) > 0 {
-			if shared := c.shared[i.operations[0]]; len(shared) == len(i.operations) {
-				result[i.name] = shared
-				continue
+		declared := p.interfaces[i.name]
+		if i.asDeclared && p.hasAll(i) {
+			result[i.name] = declared
+			continue
+		}
+		operations := maps.Clone(declared)
+		for _, o := range i.operations {
+			if _, there := declared[o.name]; !there || !o.declared {
+				operations[o.name] = o.Interface
 			}
 		}
-		operations := make(map[string]plan.Interface, len(i.operations))
-		for _, o := range i.operations {
-			operations[o.name] = o.Interface
-		}
 		result[i.name] = operations
-		if i.asDeclared && len(i.operations) > 0 {
-			c.shared[i.operations[0]] = operations
-		}
 	}
 	return result
+}
+
+// hasAll tells whether the pattern has every operation of an interface.
+func (p *pattern) hasAll(i readyInterface) bool {
+	return len(p.interfaces[i.name]) == len(i.operations)
 }

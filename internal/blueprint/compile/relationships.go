@@ -74,8 +74,9 @@ func (c *compiler) readRelationship(t *template, e entry) *relationship {
 	context := func(node string) string { return "in relationship of type '" + kind.name + "' in node '" + node + "'" }
 	r.source = c.relationshipOperations(e, "source_interfaces", kind.source, context(t.name))
 	r.target = c.relationshipOperations(e, "target_interfaces", kind.target, context(target))
-	r.SourceOperations, r.TargetOperations = planOperations(r.source, &kind.sourcePattern), planOperations(r.target, &kind.targetPattern)
-	r.SourceInterfaces, r.TargetInterfaces = c.planInterfaces(r.source, kind.sourcePattern), c.planInterfaces(r.target, kind.targetPattern)
+	onSource, onTarget := patternOf(r.source, &kind.sourcePattern), patternOf(r.target, &kind.targetPattern)
+	r.SourceInterfaces, r.TargetInterfaces = onSource.planInterfaces(r.source), onTarget.planInterfaces(r.target)
+	r.SourceOperations, r.TargetOperations = onSource.planOperations(r.source), onTarget.planOperations(r.target)
 	return r
 }
 

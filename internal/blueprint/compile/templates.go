@@ -353,8 +353,8 @@ func (c *compiler) templateOperations(t *template) {
 	c.user = t.path
 	defer func() { c.user = nil }()
 	t.interfaces = c.instantiate(t.kind.interfaces, own, instances{owner: t.entry, code: 10, context: context})
-	t.node.Operations = planOperations(t.interfaces, &t.kind.pattern)
-	t.node.Interfaces = c.planInterfaces(t.interfaces, t.kind.pattern)
+	p := patternOf(t.interfaces, &t.kind.pattern)
+	t.node.Interfaces, t.node.Operations = p.planInterfaces(t.interfaces), p.planOperations(t.interfaces)
 }
 
 // use notes the plugins of operations.
