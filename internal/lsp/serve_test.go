@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -480,4 +481,33 @@ func (e endless) Fetch(ctx context.Context, _, _ string) (*imports.Document, err
 	<-ctx.Done()
 	e.released <- struct{}{}
 	return nil, ctx.Err()
+}
+
+// A file that changes on the disk makes a difference to those that import it.
+func TestFilesThatChangeOutside(t *testing.T) {
+	t.Parallel()
+	c := start(t, lsp.Options{}, map[string]string{"types.yaml": types})
+	c.call("initialize", map[string]any{"capabilities": map[string]any{
+		"workspace": map[string]any{"didChangeWatchedFiles": map[string]any{"dynamicRegistration": true}}}})
+	c.tell("initialized", map[string]any{})
+	m := c.read()
+	if m["method"] != "client/registerCapability" || m["id"] != "watch" {
+		t.Fatalf("got %v", m)
+	}
+	c.write(map[string]any{"id": "watch", "result": nil})
+	c.open("blueprint.yaml", top)
+	if got := c.diagnostics("blueprint.yaml", 1); len(got) != 0 {
+		t.Errorf("got %q", got)
+	}
+	changed := strings.Replace(types, "own.nodes.Tool:", "own.nodes.Device:", 1)
+	if err := os.WriteFile(filepath.Join(c.dir, "types.yaml"), []byte(changed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.tell("workspace/didChangeWatchedFiles", map[string]any{"changes": []any{}})
+	if got := c.diagnostics("blueprint.yaml", 1); len(got) != 1 || !strings.Contains(got[0], "own.nodes.Tool") {
+		t.Errorf("got %q", got)
+	}
+	if err := c.close(); err != nil {
+		t.Error(err)
+	}
 }

@@ -27,6 +27,7 @@ type server struct {
 	isShutdown    bool
 	encoding      encoding
 	snippets      bool
+	watches       bool // the client tells of files that change, if it is asked to
 
 	buffers map[string]*buffer   // by URI
 	stamp   int                  // counts changes of any buffer
@@ -85,6 +86,7 @@ func (s *server) initialize(params json.RawMessage) (any, *failure) {
 	}
 	s.isInitialized = true
 	s.snippets = p.Capabilities.TextDocument.Completion.CompletionItem.SnippetSupport
+	s.watches = p.Capabilities.Workspace.WatchedFiles.DynamicRegistration
 	name := "utf-16"
 	if slices.Contains(p.Capabilities.General.PositionEncodings, "utf-8") {
 		s.encoding, name = utf8Units, "utf-8"
@@ -108,6 +110,8 @@ func (s *server) notify(m message) error {
 		return nil
 	}
 	switch m.Method {
+	case "initialized":
+		return s.watch()
 	case "textDocument/didOpen":
 		var p didOpenParams
 		if json.Unmarshal(m.Params, &p) == nil {
@@ -155,8 +159,27 @@ func (s *server) notify(m message) error {
 		for uri := range s.buffers {
 			s.changed(uri)
 		}
+		for uri := range s.checked {
+			s.changed(uri)
+		}
 	}
 	return nil
+}
+
+// watch asks the client to tell when documents change outside of the editor.
+// Its answer makes no difference.
+func (s *server) watch() error {
+	if !s.watches {
+		return nil
+	}
+	params, err := json.Marshal(map[string]any{"registrations": []any{map[string]any{
+		"id": "documents", "method": "workspace/didChangeWatchedFiles",
+		"registerOptions": map[string]any{"watchers": []any{map[string]any{"globPattern": "**/*.{yaml,yml}"}}},
+	}}})
+	if err != nil {
+		return fmt.Errorf("encode registration: %w", err)
+	}
+	return s.send(message{Version: "2.0", ID: json.RawMessage(`"watch"`), Method: "client/registerCapability", Params: params})
 }
 
 // texts are the open documents that are files, by path.
