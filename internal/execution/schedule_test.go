@@ -55,7 +55,7 @@ func TestDueOnce(t *testing.T) {
 	storeSchedule(t, st, nightly(due, nil), due)
 	done := make(chan error, 3)
 	for _, name := range []string{"m1", "m2", "m3"} {
-		s := newService(t, Config{Store: st, ManagerName: name})
+		s := newService(t, Config{Store: st, ManagerName: name, Now: func() time.Time { return due.Add(time.Second) }})
 		go func() { _, err := s.startDue(t.Context()); done <- err }()
 	}
 	for range 3 {
@@ -142,7 +142,7 @@ func TestWhatIsNotStarted(t *testing.T) {
 				})
 			}
 			storeSchedule(t, st, sc, tc.due)
-			s := newService(t, Config{Store: st})
+			s := newService(t, Config{Store: st, Now: func() time.Time { return now }})
 			if _, err := s.startDue(t.Context()); err != nil {
 				t.Fatal(err)
 			}

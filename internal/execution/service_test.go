@@ -31,7 +31,7 @@ func openStore(t testing.TB) store.Store {
 }
 
 // fast are intervals that make loops turn quickly.
-var fast = Timing{Lease: 2 * time.Second, Renew: 100 * time.Millisecond, Poll: 20 * time.Millisecond}
+var fast = Timing{Lease: 30 * time.Second, Renew: 100 * time.Millisecond, Poll: 20 * time.Millisecond}
 
 func newService(t testing.TB, cfg Config) *Service {
 	t.Helper()
