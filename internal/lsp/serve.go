@@ -37,9 +37,12 @@ var errNoShutdown = errors.New("the client left without shutdown")
 
 // Serve answers the messages that come in until the client says exit. It is an
 // error if the client leaves without having asked for shutdown, if the input is
-// no sequence of messages, or if ctx ends before. Nothing of the server runs
-// on after that; to interrupt a read that is under way, Serve closes in if it
-// can be closed, and otherwise the one goroutine that reads ends with in.
+// no sequence of messages, or if ctx ends before.
+//
+// Nothing of the server runs on after that. Only a read that is under way when
+// ctx ends may: Serve closes in, if it can be closed, and waits a second; where
+// that does not interrupt the read, as with the standard input of a process, the
+// goroutine that reads ends with the next message or the end of in.
 func Serve(ctx context.Context, in io.Reader, out io.Writer, opts Options) error {
 	if opts.Delay == 0 {
 		opts.Delay = 200 * time.Millisecond
@@ -67,11 +70,23 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, opts Options) error
 	err := s.run(ctx, incoming)
 	cancel()
 	s.stopChecking()
+	s.stopReading(in, reading)
+	return err
+}
+
+// patience is how long the end of a read that was interrupted is waited for.
+const patience = time.Second
+
+func (s *server) stopReading(in io.Reader, reading <-chan struct{}) {
 	if c, ok := in.(io.Closer); ok {
 		_ = c.Close() // only to end the read
-		<-reading
 	}
-	return err
+	wait := time.NewTimer(patience)
+	defer wait.Stop()
+	select {
+	case <-reading:
+	case <-wait.C:
+	}
 }
 
 // arrival is a message with the context of its request, or the end.

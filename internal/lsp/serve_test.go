@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -123,6 +124,23 @@ func TestWaysToEnd(t *testing.T) {
 	if err := <-done; err == nil {
 		t.Error("no error though the context ended")
 	}
+}
+
+// A read that nothing interrupts does not keep the server from ending.
+func TestEndDuringARead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		in, release := io.Pipe()
+		done := make(chan error, 1)
+		go func() { done <- lsp.Serve(ctx, struct{ io.Reader }{in}, io.Discard, lsp.Options{}) }()
+		synctest.Wait()
+		cancel()
+		if err := <-done; err == nil {
+			t.Error("no error though the context ended")
+		}
+		_ = release.Close()
+	})
 }
 
 func TestDiagnostics(t *testing.T) {
