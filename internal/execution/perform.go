@@ -195,11 +195,22 @@ var (
 
 func (l limiter) Acquire(ctx context.Context, t *graph.Task) (func(), error) {
 	defer l.r.under.begin(t, "it waits for a free place among the operations that may run at once", l.r.s.now())()
-	return l.r.s.slots.acquire(ctx, l.r.e.ID, l.r.e.Tenant+"/"+l.r.e.DeploymentID)
+	release, err := l.r.s.slots.acquire(ctx, l.r.e.ID, l.r.e.Tenant+"/"+l.r.e.DeploymentID)
+	if err == nil && l.r.asked.Err() != nil {
+		// Nothing more is to start. The engine, which may not have heard of it
+		// yet, ends the wait.
+		release()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return release, err
 }
 
 // Take implements graph.Taker.
 func (l limiter) Take(*graph.Task) (func(), bool) {
+	if l.r.asked.Err() != nil {
+		return nil, false
+	}
 	return l.r.s.slots.take(l.r.e.ID, l.r.e.Tenant+"/"+l.r.e.DeploymentID)
 }
 

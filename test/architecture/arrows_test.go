@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"internal/operation":   {"internal/value", "internal/blueprint", "python"},
 	"internal/lsp":         {"internal/value", "internal/blueprint"},
 	"internal/ctxcli":      {"internal/value"},
+	"internal/plugin":      {"internal/value", "internal/blueprint", "internal/operation"},
 	"internal/store":       {"internal/value", "internal/blueprint"},
 	"internal/access":      {"internal/value", "internal/store"},
 	"internal/execution": {
