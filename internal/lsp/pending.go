@@ -10,41 +10,46 @@ import (
 // they can be cancelled.
 type pending struct {
 	mu    sync.Mutex
-	stops map[string]context.CancelFunc // guarded by mu
+	calls map[string]*call // by id; guarded by mu
 }
 
-func pendingRequests() *pending { return &pending{stops: map[string]context.CancelFunc{}} }
-
-func (p *pending) begin(ctx context.Context, id json.RawMessage) context.Context {
-	ctx, stop := context.WithCancel(ctx)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if before := p.stops[string(id)]; before != nil {
-		before()
-	}
-	p.stops[string(id)] = stop
-	return ctx
+// call is one request. An id may come again once it was answered.
+type call struct {
+	ctx  context.Context
+	stop context.CancelFunc
 }
 
-func (p *pending) end(id json.RawMessage) {
+func pendingRequests() *pending { return &pending{calls: map[string]*call{}} }
+
+func (p *pending) begin(ctx context.Context, id json.RawMessage) *call {
+	c := &call{}
+	c.ctx, c.stop = context.WithCancel(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if stop := p.stops[string(id)]; stop != nil {
-		stop()
-		delete(p.stops, string(id))
+	p.calls[string(id)] = c
+	return c
+}
+
+// end forgets a request; it has to be called before the answer is sent.
+func (p *pending) end(id json.RawMessage, c *call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.stop()
+	if p.calls[string(id)] == c {
+		delete(p.calls, string(id))
 	}
 }
 
 // cancel cancels the request that the parameters name; one that was answered
 // is none.
 func (p *pending) cancel(params json.RawMessage) {
-	var c cancelParams
-	if json.Unmarshal(params, &c) != nil {
+	var named cancelParams
+	if json.Unmarshal(params, &named) != nil {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if stop := p.stops[string(c.ID)]; stop != nil {
-		stop()
+	if c := p.calls[string(named.ID)]; c != nil {
+		c.stop()
 	}
 }

@@ -13,13 +13,18 @@ func TestPending(t *testing.T) {
 	p.cancel(json.RawMessage(`{"id": "a"}`))
 	p.cancel(json.RawMessage(`{"id": 99}`))
 	p.cancel(json.RawMessage(`[]`))
-	if one.Err() != nil || two.Err() == nil {
+	if one.ctx.Err() != nil || two.ctx.Err() == nil {
 		t.Error("the wrong request was cancelled")
 	}
-	p.end(first)
-	p.end(second)
+	again := p.begin(t.Context(), first)
+	p.end(first, one)
+	if again.ctx.Err() != nil {
+		t.Error("the end of a request cancelled the next of that id")
+	}
+	p.end(first, again)
+	p.end(second, two)
 	p.cancel(json.RawMessage(`{"id": 1}`))
-	if len(p.stops) != 0 {
-		t.Errorf("%d requests are kept", len(p.stops))
+	if len(p.calls) != 0 {
+		t.Errorf("%d requests are kept", len(p.calls))
 	}
 }

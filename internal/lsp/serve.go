@@ -89,10 +89,10 @@ func (s *server) stopReading(in io.Reader, reading <-chan struct{}) {
 	}
 }
 
-// arrival is a message with the context of its request, or the end.
+// arrival is a message, or the end of the input.
 type arrival struct {
 	message message
-	ctx     context.Context
+	call    *call // of a request
 	err     error
 }
 
@@ -102,7 +102,7 @@ func (s *server) read(ctx context.Context, in io.Reader, incoming chan<- arrival
 	buffered := bufio.NewReaderSize(in, 64<<10)
 	for {
 		content, err := readMessage(buffered)
-		a := arrival{ctx: ctx, err: err}
+		a := arrival{err: err}
 		if err == nil {
 			if bad := json.Unmarshal(content, &a.message); bad != nil {
 				a.message = message{Error: &failure{Code: codeParse, Message: fmt.Sprintf("the message is no JSON-RPC: %v", bad)}}
@@ -110,7 +110,7 @@ func (s *server) read(ctx context.Context, in io.Reader, incoming chan<- arrival
 				s.calls.cancel(a.message.Params)
 				continue
 			} else if a.message.ID != nil && a.message.Method != "" {
-				a.ctx = s.calls.begin(ctx, a.message.ID)
+				a.call = s.calls.begin(ctx, a.message.ID)
 			}
 		}
 		select {
@@ -175,11 +175,11 @@ func (s *server) handle(a arrival) error {
 	if m.ID == nil {
 		return s.notify(m)
 	}
-	defer s.calls.end(m.ID)
-	result, bad := s.request(a.ctx, m)
-	if bad == nil && a.ctx.Err() != nil {
+	result, bad := s.request(a.call.ctx, m)
+	if bad == nil && a.call.ctx.Err() != nil {
 		result, bad = nil, &failure{Code: codeCancelled, Message: "cancelled"}
 	}
+	s.calls.end(m.ID, a.call)
 	return s.answer(m.ID, result, bad)
 }
 
