@@ -22,3 +22,10 @@ _gaps.extend(__path__)
 ctx = _Proxy(_current_ctx.get_ctx)
 # The context of the workflow that runs in the current thread.
 workflow_ctx = _Proxy(_current_workflow_ctx.get_ctx)
+
+
+def __getattr__(name):
+    # Of what is in the original's package itself, plugins may want this.
+    if name == 'broker_config':
+        return _gaps.filler('cloudify.__init__')(name)
+    raise AttributeError('module {0!r} has no attribute {1!r}'.format(__name__, name))

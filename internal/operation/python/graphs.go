@@ -1,0 +1,449 @@
+package python
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+
+	"windlass/internal/graph"
+	"windlass/internal/operation"
+	"windlass/internal/value"
+	"windlass/internal/workflow"
+)
+
+// Names of the handlers of a Python workflow's tasks.
+const (
+	handlerSuccess = "python.on_success"
+	handlerFailure = "python.on_failure"
+)
+
+// LocalPlugin is the plugin's name of the tasks that a Python workflow performs
+// itself.
+const LocalPlugin = "cloudify_workflow_local"
+
+// outcomes collects what became of a graph's tasks, by their keys.
+type outcomes struct {
+	mu      sync.Mutex // guards results
+	results map[string]any
+}
+
+// execute runs a graph that the workflow describes, and tells how it ended. It
+// waits until that is so.
+func (s *conversation) execute(name string, described []any) (any, error) {
+	o := &outcomes{results: map[string]any{}}
+	operations := false
+	build := func(ids graph.IDs) (*graph.Graph, error) {
+		g := graph.New(ids)
+		b := graphBuilder{s: s, g: g}
+		if err := b.add(described); err != nil {
+			return nil, buildError{err}
+		}
+		g.Optimize()
+		return g, nil
+	}
+	for _, d := range described {
+		entry, _ := d.(map[string]any)
+		operations = operations || entry["kind"] == string(graph.Operation) || entry["kind"] == "local"
+	}
+	err := s.host.Execute(s.ctx, name, s.handlers(o), build)
+	var failed *graph.FailedError
+	var stuck *graph.StuckError
+	var unbuilt buildError
+	switch {
+	case err == nil:
+		return s.succeeded(name, operations, o)
+	case errors.As(err, &graph.Cancelled{}):
+		return map[string]any{"outcome": "cancelled", "results": o.all()}, nil
+	case errors.As(err, &failed):
+		return s.failed(err, failed, o), nil
+	case errors.As(err, &stuck), errors.As(err, &unbuilt):
+		return nil, err
+	}
+	s.breakOff(err) // the host can't go on
+	return nil, err
+}
+
+// buildError is an error of making a graph from its description.
+type buildError struct{ error }
+
+func (e buildError) Unwrap() error { return e.error }
+
+// succeeded gives the results of a graph that has ended well. A task by itself
+// gives its result again when the workflow runs a second time.
+func (s *conversation) succeeded(name string, operations bool, o *outcomes) (any, error) {
+	results := o.all()
+	if operations && strings.HasPrefix(name, "task ") {
+		kept, err := s.host.Once(s.ctx, "result of "+name, func() (any, error) { return results, nil })
+		if err != nil {
+			return nil, s.hostError(err)
+		}
+		if m, ok := kept.(map[string]any); ok {
+			results = m
+		}
+	}
+	return map[string]any{"outcome": "succeeded", "results": results}, nil
+}
+
+func (s *conversation) failed(err error, failed *graph.FailedError, o *outcomes) any {
+	failures := map[string]any{}
+	for _, t := range failed.Tasks {
+		failures[keyOf(t)] = describeFailure(t.Failure)
+	}
+	return map[string]any{
+		"outcome": "failed", "error": failed.Error(), "token": s.note(err), "results": o.all(), "failures": failures,
+	}
+}
+
+// note keeps an error of a graph for the case that the workflow ends with it.
+func (s *conversation) note(err error) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last++
+	s.ended[s.last] = err
+	return s.last
+}
+
+func (o *outcomes) all() map[string]any {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return maps.Clone(o.results)
+}
+
+func describeFailure(f *graph.Failure) any {
+	if f == nil {
+		return map[string]any{"message": "unknown error", "type": "RecoverableError", "verdict": "recoverable"}
+	}
+	verdict := "recoverable"
+	switch f.Verdict {
+	case graph.NonRecoverable:
+		verdict = "non_recoverable"
+	case graph.Reschedule:
+		verdict = "reschedule"
+	}
+	return map[string]any{"message": f.Message, "type": f.Type, "verdict": verdict, "traceback": f.Traceback}
+}
+
+// keyOf is the key that the workflow has given the task, or the one it retries.
+func keyOf(t *graph.Task) string {
+	for _, h := range []*graph.Handler{t.OnSuccess, t.OnFailure} {
+		if h == nil {
+			continue
+		}
+		if key, ok := h.Args["task"].(string); ok {
+			return key
+		}
+	}
+	return t.ID
+}
+
+// graphBuilder makes tasks from what a workflow says of them.
+type graphBuilder struct {
+	s *conversation
+	g *graph.Graph
+}
+
+// add adds the tasks to the graph. Those of one description refer to each other
+// by their places in it.
+func (b graphBuilder) add(described []any) error {
+	tasks := make([]*graph.Task, len(described))
+	at := func(v any) (*graph.Task, error) {
+		i, ok := v.(int64)
+		if !ok || i < 0 || i >= int64(len(tasks)) || tasks[i] == nil {
+			return nil, fmt.Errorf("the graph's description refers to a task %v that is not there yet", v)
+		}
+		return tasks[i], nil
+	}
+	entries := make([]map[string]any, len(described))
+	for i, d := range described {
+		entries[i], _ = d.(map[string]any)
+		t, err := b.task(entries[i])
+		if err != nil {
+			return err
+		}
+		var container *graph.Task
+		if c := entries[i]["container"]; c != nil {
+			if container, err = at(c); err != nil {
+				return err
+			}
+			if container.Kind != graph.Subgraph {
+				return fmt.Errorf("%s is no subgraph", container.Name)
+			}
+		}
+		tasks[i] = b.g.AddTo(container, t)
+	}
+	for i, entry := range entries {
+		waits, _ := entry["waits"].([]any)
+		for _, w := range waits {
+			target, err := at(w)
+			if err != nil {
+				return err
+			}
+			if err := b.g.Depend(tasks[i], target); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b graphBuilder) task(d map[string]any) (*graph.Task, error) {
+	text := func(key string) string { t, _ := d[key].(string); return t }
+	key := text("key")
+	t := &graph.Task{ID: key, Kind: graph.Kind(text("kind")), Name: text("name"), Info: text("info")}
+	t.SendEvents, _ = d["send_events"].(bool)
+	if n, ok := d["total_retries"].(int64); ok {
+		t.TotalRetries = int(n)
+	}
+	if interval := seconds(d["retry_interval"]); interval != nil {
+		t.RetryInterval = *interval
+	}
+	payload, _ := d["payload"].(map[string]any)
+	switch t.Kind {
+	case graph.Operation, graph.DryRun:
+		p := &workflow.OperationPayload{}
+		if err := value.Into(payload, p); err != nil {
+			return nil, fmt.Errorf("task %s: %w", t.Name, err)
+		}
+		t.Payload = p
+	case "local":
+		t.Kind, t.Payload = graph.Operation, b.s.local(key, t.Name, payload)
+	case graph.SetState:
+		p := &workflow.StatePayload{}
+		if err := value.Into(payload, p); err != nil {
+			return nil, fmt.Errorf("task %s: %w", t.Name, err)
+		}
+		t.Payload = p
+	case graph.NodeEvent, graph.WorkflowEvent:
+		p := &workflow.EventPayload{}
+		if err := value.Into(payload, p); err != nil {
+			return nil, fmt.Errorf("task %s: %w", t.Name, err)
+		}
+		t.Payload = p
+	case graph.Subgraph, graph.NOP:
+	default:
+		return nil, fmt.Errorf("task %s is of the kind %q, which is none", t.Name, t.Kind)
+	}
+	t.OnSuccess, t.OnFailure = handlerOf(handlerSuccess, key, t.Name, d["on_success"]), handlerOf(handlerFailure, key, t.Name, d["on_failure"])
+	if t.OnSuccess == nil && t.Kind == graph.Operation { // for its result
+		t.OnSuccess = &graph.Handler{Name: handlerSuccess, Args: map[string]any{"task": key}}
+	}
+	return t, nil
+}
+
+// handlerOf is the handler that stands for one of the workflow's; nil for none.
+func handlerOf(name, key, task string, v any) *graph.Handler {
+	d, ok := v.(map[string]any)
+	if !ok {
+		return nil
+	}
+	h := &graph.Handler{Name: name, Args: map[string]any{"task": key, "name": task, "ask": true}}
+	if stored, ok := d["stored"].(map[string]any); ok {
+		h.Args["stored"] = stored
+	}
+	h.Ignores, _ = d["ignores"].(bool)
+	return h
+}
+
+// local is the payload of a task that the workflow performs itself. It belongs
+// to a node in any case, since operations do; which one does not matter if the
+// workflow names none.
+func (s *conversation) local(key, name string, payload map[string]any) *workflow.OperationPayload {
+	p := &workflow.OperationPayload{Plugin: LocalPlugin, Implementation: name, Inputs: value.Map{"task": key}}
+	p.InstanceID, _ = payload["node_id"].(string)
+	p.NodeID, _ = payload["node_name"].(string)
+	if p.NodeID == "" {
+		for _, id := range value.SortedKeys(s.deployment.Nodes) {
+			p.NodeID = id
+			break
+		}
+	}
+	return p
+}
+
+// handlers are the functions behind the handlers of the workflow's tasks.
+func (s *conversation) handlers(o *outcomes) map[string]graph.HandlerFunc {
+	all := workflow.Handlers(s.deployment, false)
+	all[handlerSuccess] = func(g *graph.Graph, t *graph.Task) graph.Answer {
+		if t.Result != nil {
+			o.mu.Lock()
+			o.results[keyOf(t)] = t.Result
+			o.mu.Unlock()
+		}
+		if ask, _ := t.OnSuccess.Args["ask"].(bool); !ask {
+			return graph.Answer{Decision: graph.Continue}
+		}
+		return s.decide(g, t, "on_success", t.OnSuccess)
+	}
+	all[handlerFailure] = func(g *graph.Graph, t *graph.Task) graph.Answer {
+		a := s.decide(g, t, "on_failure", t.OnFailure)
+		if a.Decision == graph.Continue && !t.OnFailure.Ignores {
+			// Said now and not when the graph was stored, since it depends.
+			h := *t.OnFailure
+			h.Ignores = true
+			t.OnFailure = &h
+		}
+		return a
+	}
+	return all
+}
+
+// decide asks the workflow what follows from the end of a task.
+func (s *conversation) decide(g *graph.Graph, t *graph.Task, which string, h *graph.Handler) graph.Answer {
+	params := map[string]any{
+		"task": h.Args["task"], "name": h.Args["name"], "stored": h.Args["stored"], "which": which, "state": string(t.State),
+		"result": t.Result, "retries": int64(t.CurrentRetries),
+		"described": map[string]any{
+			"kind": string(t.Kind), "name": t.Name, "info": t.Info, "total_retries": int64(t.TotalRetries),
+			"retry_interval": t.RetryInterval.Seconds(), "send_events": t.SendEvents, "payload": describePayload(t.Payload),
+		},
+	}
+	if t.Failure != nil {
+		params["error"] = describeFailure(t.Failure)
+	}
+	if m, ok := t.Payload.(graph.FailedMember); ok {
+		params["failed"] = keyOf(m.Task)
+	}
+	answer, err := s.ask(s.ctx, "handler", params)
+	if err != nil {
+		if !errors.Is(err, errProcessEnded) && s.ctx.Err() == nil {
+			s.log("error", fmt.Sprintf("the handler %s of %s failed: %v", which, t.Describe(), err))
+		}
+		return graph.Answer{Decision: graph.Fail}
+	}
+	d, _ := answer.(map[string]any)
+	return s.answer(g, t, d)
+}
+
+func describePayload(payload any) any {
+	v, err := value.Of(payload)
+	if err != nil {
+		return map[string]any{}
+	}
+	return orList(v, map[string]any{})
+}
+
+// answer is what a handler in Python decided.
+func (s *conversation) answer(g *graph.Graph, t *graph.Task, d map[string]any) graph.Answer {
+	a := graph.Answer{Decision: graph.Fail, RetryAfter: seconds(d["retry_after"])}
+	a.IgnoreTotal, _ = d["ignore_total"].(bool)
+	events, _ := d["events"].([]any)
+	for _, e := range events {
+		p := &workflow.EventPayload{}
+		if err := value.Into(e, p); err == nil {
+			a.Events = append(a.Events, &graph.Task{Kind: graph.NodeEvent, Name: string(graph.NodeEvent), Payload: p})
+		}
+	}
+	switch d["action"] {
+	case "continue":
+		a.Decision = graph.Continue
+	case "retry":
+		a.Decision = graph.Retry
+	}
+	described, replaces := d["tasks"].([]any)
+	if a.Decision != graph.Retry || t.Kind != graph.Subgraph {
+		return a
+	}
+	if !replaces { // a subgraph has nothing left that could run again
+		a.Decision = graph.Fail
+		return a
+	}
+	if err := (graphBuilder{s: s, g: g}).add(described); err != nil {
+		s.log("error", fmt.Sprintf("the subgraph in the place of %s: %v", t.Describe(), err))
+		return graph.Answer{Decision: graph.Fail}
+	}
+	id, _ := d["replaced"].(string)
+	if a.Replaced = g.Get(id); a.Replaced == nil {
+		return graph.Answer{Decision: graph.Fail}
+	}
+	a.Replaced.CurrentRetries, a.Replaced.RetriedTask = t.CurrentRetries+1, t.ID
+	return a
+}
+
+// builtin runs a built-in workflow as a part of this one.
+func (s *conversation) builtin(name, id string, parameters map[string]any) (any, error) {
+	f, ok := workflow.Lookup(workflow.Plugin, "cloudify.plugins.workflows."+id)
+	if !ok {
+		return nil, fmt.Errorf("there is no built-in workflow %s", id)
+	}
+	err := f(s.ctx, part{s.host, name + " "}, parameters)
+	var failed *graph.FailedError
+	switch {
+	case err == nil:
+		return map[string]any{"outcome": "succeeded"}, nil
+	case errors.As(err, &graph.Cancelled{}):
+		return map[string]any{"outcome": "cancelled"}, nil
+	case errors.As(err, &failed):
+		return s.failed(err, failed, &outcomes{}), nil
+	}
+	return nil, s.hostError(err)
+}
+
+// part is a host for a workflow that is a part of another: what it names is
+// named after its place in that.
+type part struct {
+	workflow.Host
+	prefix string
+}
+
+func (p part) Execute(ctx context.Context, name string, handlers map[string]graph.HandlerFunc,
+	build func(ids graph.IDs) (*graph.Graph, error),
+) error {
+	return p.Host.Execute(ctx, p.prefix+name, handlers, build)
+}
+
+func (p part) Once(ctx context.Context, name string, decide func() (any, error)) (any, error) {
+	return p.Host.Once(ctx, p.prefix+name, decide)
+}
+
+// liveWorkflows are the workflows that run now, by execution.
+type liveWorkflows struct {
+	mu  sync.Mutex // guards all
+	all map[string]*conversation
+}
+
+func (l *liveWorkflows) enter(s *conversation) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	id := s.deployment.ExecutionID
+	if l.all[id] != nil {
+		return fmt.Errorf("the workflow of execution %s runs already", id)
+	}
+	if l.all == nil {
+		l.all = map[string]*conversation{}
+	}
+	l.all[id] = s
+	return nil
+}
+
+func (l *liveWorkflows) leave(s *conversation) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.all, s.deployment.ExecutionID)
+}
+
+func (l *liveWorkflows) get(executionID string) *conversation {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all[executionID]
+}
+
+// runLocal has a workflow perform one of its own tasks. What can't be stopped
+// before its time ends with the workflow.
+func (r *Runner) runLocal(ctx context.Context, req *operation.Request, host operation.Host) (any, error) {
+	if err := host.Started(ctx); err != nil {
+		return nil, err
+	}
+	s := r.live.get(req.ExecutionID)
+	if s == nil {
+		return nil, nonRecoverable("the workflow of execution %s doesn't run here, which should perform %s", req.ExecutionID, req.Implementation)
+	}
+	if req.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, req.Timeout, errors.New(timeoutText(req.Timeout)))
+		defer cancel()
+	}
+	return s.ask(ctx, "local", map[string]any{"task": req.Inputs["task"]})
+}
