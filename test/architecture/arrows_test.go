@@ -24,7 +24,7 @@ var arrows = map[string][]string{
 	"internal/preparation": {"internal/value", "internal/blueprint", "internal/topology"},
 	"internal/graph":       {"internal/value"},
 	"internal/workflow":    {"internal/value", "internal/blueprint", "internal/topology", "internal/graph"},
-	"internal/operation":   {"internal/value", "internal/blueprint", "python"},
+	"internal/operation":   {"internal/value", "internal/blueprint", "internal/workflow", "internal/graph", "internal/topology", "python"},
 	"internal/lsp":         {"internal/value", "internal/blueprint"},
 	"internal/ctxcli":      {"internal/value"},
 	"internal/plugin":      {"internal/value", "internal/blueprint", "internal/operation"},
