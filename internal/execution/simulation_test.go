@@ -47,7 +47,7 @@ func TestSimulation(t *testing.T) {
 		runSeed(t, seed)
 		return
 	}
-	seeds := uint64(200)
+	seeds := uint64(60)
 	if testing.Short() {
 		seeds = 20
 	}
