@@ -115,7 +115,7 @@ func (o objects) hasNode(typeName, name string, query map[string]any) (bool, err
 }
 
 // isNamed tells whether a node is, or has, what the name stands for.
-func isNamed(typeName, name string, query map[string]any, id, nodeType string, operations map[string]plan.Operation) bool {
+func isNamed(typeName, name string, query map[string]any, id, nodeType string, operations map[string]*plan.Operation) bool {
 	switch typeName {
 	case "node_id":
 		return id == name && fits(name, query["id_specs"])

@@ -26,7 +26,7 @@ func withUpkeep(p *plan.Deployment) {
 	for _, n := range p.Nodes {
 		for _, op := range []string{"validation.check_status", "lifecycle.heal", "lifecycle.update"} {
 			if n.ID == "app" || n.ID == "db" && strings.HasSuffix(op, "status") {
-				n.Operations["cloudify.interfaces."+op] = plan.Operation{Plugin: "script", Operation: n.ID + "." + lastPart(op), Inputs: value.Map{}}
+				n.Operations["cloudify.interfaces."+op] = &plan.Operation{Plugin: "script", Operation: n.ID + "." + lastPart(op), Inputs: value.Map{}}
 			}
 		}
 	}
@@ -261,9 +261,7 @@ func TestUpdate(t *testing.T) {
 			db = n
 		}
 	}
-	create := db.Operations["cloudify.interfaces.lifecycle.create"]
-	create.Inputs = value.Map{"size": int64(9)}
-	db.Operations["cloudify.interfaces.lifecycle.create"] = create
+	db.Operations["cloudify.interfaces.lifecycle.create"].Inputs = value.Map{"size": int64(9)}
 	cache := *db
 	cache.ID, cache.Name = "cache", "cache"
 	next.Nodes = append(next.Nodes, &cache)

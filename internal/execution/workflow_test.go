@@ -226,10 +226,9 @@ func TestVerdicts(t *testing.T) {
 	addDeployment(t, st, "later", nil)
 	addDeployment(t, st, "unknown", func(p *plan.Deployment) {
 		for _, n := range p.Nodes {
-			for name, op := range n.Operations {
+			for _, op := range n.Operations {
 				if op.Operation == "app.configure" {
 					op.Plugin = "exotic"
-					n.Operations[name] = op
 					n.Plugins = append(n.Plugins, plan.Plugin{Name: "exotic"})
 				}
 			}

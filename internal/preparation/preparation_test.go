@@ -272,7 +272,7 @@ func BenchmarkDeploy(b *testing.B) {
 	p := readPlan(b, "functions")
 	web := p.Nodes[0]
 	for i := range 60 {
-		web.Operations["life.noop"+strconv.Itoa(i)] = plan.Operation{}
+		web.Operations["life.noop"+strconv.Itoa(i)] = &plan.Operation{}
 	}
 	for i := range 10000 {
 		n := *web

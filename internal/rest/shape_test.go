@@ -90,7 +90,7 @@ func TestShapes(t *testing.T) {
 		}, nil),
 		"node": nodeShape.encode(node{displayName: "First", Node: store.Node{
 			Tenant: o.Tenant, DeploymentID: "d1", BlueprintID: "b1", ID: "n", Type: "t.n", TypeHierarchy: []string{"cloudify.nodes.Root", "t.n"},
-			Properties: map[string]any{"f": 2.0}, Operations: map[string]plan.Operation{"start": operation},
+			Properties: map[string]any{"f": 2.0}, Operations: map[string]*plan.Operation{"start": &operation},
 			Relationships: []plan.Relationship{{Type: "r", TypeHierarchy: []string{"r"}, TargetID: "m", Properties: value.Map{"connection_type": "all_to_all"}}},
 			Scalable:      store.NodeScale{Current: 1, Planned: 1, Deploy: 1, Min: 0, Max: -1}, Visibility: store.Tenants, CreatedBy: "admin", ActualInstances: 1,
 		}}, nil),

@@ -121,7 +121,7 @@ type Node struct {
 	Type             string
 	TypeHierarchy    []string
 	Properties       map[string]any
-	Operations       map[string]plan.Operation
+	Operations       map[string]*plan.Operation
 	Relationships    []plan.Relationship // without interfaces
 	Plugins          []plan.Plugin
 	PluginsToInstall []plan.Plugin

@@ -44,7 +44,7 @@ type Node struct {
 	Type          string
 	TypeHierarchy []string
 	Properties    map[string]any
-	Operations    map[string]plan.Operation
+	Operations    map[string]*plan.Operation
 	Relationships []plan.Relationship
 	Plugins       []plan.Plugin
 	HostID        string

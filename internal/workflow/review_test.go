@@ -113,7 +113,7 @@ func chain(n int, state string) *Deployment {
 	d := &Deployment{ID: "d", Nodes: map[string]*Node{}}
 	for k := range n {
 		id := string(rune('a' + k))
-		node := &Node{ID: id, Plugins: []plan.Plugin{{Name: "script"}}, Operations: map[string]plan.Operation{
+		node := &Node{ID: id, Plugins: []plan.Plugin{{Name: "script"}}, Operations: map[string]*plan.Operation{
 			lifecycle + "create": {Plugin: "script", Operation: "x"}, lifecycle + "delete": {Plugin: "script", Operation: "x"},
 		}}
 		i := &Instance{ID: id + "_1", NodeID: id, Node: node, State: state}
@@ -194,7 +194,6 @@ func TestInputTypesAreChecked(t *testing.T) {
 	d := chain(1, "started")
 	op := d.Nodes["a"].Operations[lifecycle+"create"]
 	op.Inputs, op.InputsTypes = value.Map{"n": int64(1)}, map[string]string{"n": "integer"}
-	d.Nodes["a"].Operations[lifecycle+"create"] = op
 	f, _ := Lookup(Plugin, "cloudify.plugins.workflows.execute_operation")
 	err := f(t.Context(), &stage{t: t, d: d}, map[string]any{
 		"operation": lifecycle + "create", "operation_kwargs": map[string]any{"n": "many"}, "allow_kwargs_override": true,

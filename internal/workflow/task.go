@@ -75,14 +75,14 @@ func (b *builder) event(i *Instance, text string) *graph.Task {
 
 // operation makes the task for an instance's operation, or nil if it is not mapped.
 func (b *builder) operation(i *Instance, name string, kwargs map[string]any, override bool) (*graph.Task, error) {
-	op, ok := i.Node.Operations[name]
-	if !ok || !op.IsMapped() {
+	op := i.Node.Operations[name]
+	if !op.IsMapped() {
 		return nil, nil
 	}
 	return b.task(i, nil, name, op, kwargs, override)
 }
 
-func (b *builder) task(i *Instance, related *Related, name string, op plan.Operation, kwargs map[string]any, override bool) (*graph.Task, error) {
+func (b *builder) task(i *Instance, related *Related, name string, op *plan.Operation, kwargs map[string]any, override bool) (*graph.Task, error) {
 	inputs := value.CopyMap(op.Inputs)
 	if inputs == nil {
 		inputs = map[string]any{}
@@ -171,8 +171,8 @@ func (b *builder) relationshipOperation(source, target *Instance, r plan.Relatio
 		ops, self = r.TargetOperations, target
 		related = &Related{InstanceID: source.ID, NodeID: source.NodeID}
 	}
-	op, ok := ops[name]
-	if !ok || !op.IsMapped() {
+	op := ops[name]
+	if !op.IsMapped() {
 		return nil, nil
 	}
 	return b.task(self, related, name, op, nil, false)

@@ -15,8 +15,8 @@ import (
 func kept(state string) *Deployment {
 	d := small(state)
 	d.ExecutionID = "x"
-	op := func(name string) plan.Operation {
-		return plan.Operation{Plugin: "script", Operation: "run." + name, Inputs: value.Map{}}
+	op := func(name string) *plan.Operation {
+		return &plan.Operation{Plugin: "script", Operation: "run." + name, Inputs: value.Map{}}
 	}
 	app, server := d.Nodes["app"], d.Nodes["server"]
 	for _, name := range []string{"heal", "preheal", "check_drift", "update", "update_apply"} {

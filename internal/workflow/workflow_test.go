@@ -16,26 +16,26 @@ import (
 // small is a host, a server in it, and an application connected to the server.
 func small(state string) *Deployment {
 	central := plan.Central
-	op := func(name string) plan.Operation {
-		return plan.Operation{Plugin: "script", Operation: "script_runner.tasks.run", Executor: &central,
+	op := func(name string) *plan.Operation {
+		return &plan.Operation{Plugin: "script", Operation: "script_runner.tasks.run", Executor: &central,
 			Inputs: value.Map{"script_path": name + ".sh"}}
 	}
 	plugins := []plan.Plugin{{Name: "script"}}
 	host := &Node{ID: "host", Count: 1, Plugins: plugins, Type: "cloudify.nodes.Compute", TypeHierarchy: []string{"cloudify.nodes.Root", "cloudify.nodes.Compute"}}
 	server := &Node{
 		ID: "server", Count: 1, Plugins: plugins, TypeHierarchy: []string{"cloudify.nodes.Root"},
-		Operations: map[string]plan.Operation{
+		Operations: map[string]*plan.Operation{
 			lifecycle + "create": op("create"), lifecycle + "start": op("start"), lifecycle + "stop": op("stop"),
 		},
 		Relationships: []plan.Relationship{{Type: "cloudify.relationships.contained_in", TypeHierarchy: []string{"cloudify.relationships.contained_in"}, TargetID: "host"}},
 	}
 	app := &Node{
 		ID: "app", Count: 1, Plugins: plugins, TypeHierarchy: []string{"cloudify.nodes.Root"},
-		Operations: map[string]plan.Operation{lifecycle + "configure": op("configure"), lifecycle + "delete": op("delete")},
+		Operations: map[string]*plan.Operation{lifecycle + "configure": op("configure"), lifecycle + "delete": op("delete")},
 		Relationships: []plan.Relationship{{
 			Type: "cloudify.relationships.connected_to", TargetID: "server",
-			SourceOperations: map[string]plan.Operation{relLife + "establish": op("establish"), relLife + "unlink": op("unlink")},
-			TargetOperations: map[string]plan.Operation{relLife + "preconfigure": op("preconfigure")},
+			SourceOperations: map[string]*plan.Operation{relLife + "establish": op("establish"), relLife + "unlink": op("unlink")},
+			TargetOperations: map[string]*plan.Operation{relLife + "preconfigure": op("preconfigure")},
 		}},
 	}
 	d := &Deployment{

@@ -269,7 +269,7 @@ func inputTypes(inputs value.Map) map[string]string {
 // pattern is what the operations of all instances of a type have in common.
 type pattern struct {
 	short      map[string]bool           // operations known without their interface
-	operations map[string]plan.Operation // under all their names; only such as have no inputs
+	operations map[string]*plan.Operation // under all their names; only such as have no inputs
 
 	interfaces map[string]map[string]plan.Interface // operations by interface
 }
@@ -305,7 +305,7 @@ func shortNames(list []readyInterface) map[string]bool {
 
 func newPattern(list []readyInterface) *pattern {
 	p := &pattern{short: shortNames(list), interfaces: make(map[string]map[string]plan.Interface, len(list))}
-	p.operations = make(map[string]plan.Operation, 2*len(p.short))
+	p.operations = make(map[string]*plan.Operation, 2*len(p.short))
 	for _, i := range list {
 		declared := make(map[string]plan.Interface, len(i.operations))
 		for _, o := range i.operations {
@@ -323,19 +323,21 @@ func newPattern(list []readyInterface) *pattern {
 
 // put enters an operation under its names. Inputs are copied: the two names
 // lead to two values, each evaluated by itself.
-func (p *pattern) put(to map[string]plan.Operation, o *readyOperation) {
-	operation := o.resolved
-	operation.Inputs = value.CopyMap(operation.Inputs)
-	to[o.full] = operation
+func (p *pattern) put(to map[string]*plan.Operation, o *readyOperation) {
+	to[o.full] = ownInputs(o.resolved)
 	if p.short[o.name] {
-		operation.Inputs = value.CopyMap(o.resolved.Inputs)
-		to[o.name] = operation
+		to[o.name] = ownInputs(o.resolved)
 	}
+}
+
+func ownInputs(o plan.Operation) *plan.Operation {
+	o.Inputs = value.CopyMap(o.Inputs)
+	return &o
 }
 
 // planOperations makes the operations of a plan. Instances that change nothing
 // have the same map: operations are copied before they are evaluated.
-func (p *pattern) planOperations(list []readyInterface) map[string]plan.Operation {
+func (p *pattern) planOperations(list []readyInterface) map[string]*plan.Operation {
 	if p.covers(list) {
 		return p.operations
 	}

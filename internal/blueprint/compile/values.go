@@ -64,15 +64,15 @@ func (c *compiler) lean(p *plan.Plan) *plan.Plan {
 	return &few
 }
 
-func withInputs(all map[string]plan.Operation, list []readyInterface) map[string]plan.Operation {
-	var some map[string]plan.Operation
+func withInputs(all map[string]*plan.Operation, list []readyInterface) map[string]*plan.Operation {
+	var some map[string]*plan.Operation
 	for _, i := range list {
 		for _, o := range i.operations {
 			if len(o.resolved.Inputs) == 0 {
 				continue
 			}
 			if some == nil {
-				some = map[string]plan.Operation{}
+				some = map[string]*plan.Operation{}
 			}
 			some[o.full] = all[o.full]
 			if short, ok := all[o.name]; ok {

@@ -91,8 +91,8 @@ func privateNode(n *plan.Node) *plan.Node {
 	return &c
 }
 
-func privateOperations(operations map[string]plan.Operation) map[string]plan.Operation {
-	var c map[string]plan.Operation
+func privateOperations(operations map[string]*plan.Operation) map[string]*plan.Operation {
+	var c map[string]*plan.Operation
 	for name, o := range operations {
 		if !Contains(map[string]any(o.Inputs)) {
 			continue
@@ -100,8 +100,9 @@ func privateOperations(operations map[string]plan.Operation) map[string]plan.Ope
 		if c == nil {
 			c = maps.Clone(operations)
 		}
-		o.Inputs = maps.Clone(o.Inputs)
-		c[name] = o
+		own := *o
+		own.Inputs = maps.Clone(o.Inputs)
+		c[name] = &own
 	}
 	if c == nil {
 		return operations

@@ -72,7 +72,7 @@ func operationSlots(n *plan.Node, yield func(slot) bool) bool {
 }
 
 // inputSlots asks for the place only if there are inputs.
-func inputSlots(operations map[string]plan.Operation, at func() place, yield func(slot) bool) bool {
+func inputSlots(operations map[string]*plan.Operation, at func() place, yield func(slot) bool) bool {
 	var names []string // most operations have no inputs
 	for name, o := range operations {
 		if len(o.Inputs) > 0 {
@@ -81,11 +81,7 @@ func inputSlots(operations map[string]plan.Operation, at func() place, yield fun
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		mark := func() {
-			o := operations[name]
-			o.HasIntrinsicFunctions = true
-			operations[name] = o
-		}
+		mark := func() { operations[name].HasIntrinsicFunctions = true }
 		inputs := func() place { return at().key(name).key("inputs") }
 		if !mapSlots(operations[name].Inputs, inputs, mark, yield) {
 			return false

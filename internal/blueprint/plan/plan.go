@@ -192,7 +192,7 @@ type Node struct {
 	Capabilities  NodeCapabilities                `json:"capabilities"`
 	Instances     value.Map                       `json:"instances"` // the old {deploy: n}, or {}
 	Interfaces    map[string]map[string]Interface `json:"interfaces"`
-	Operations    map[string]Operation            `json:"operations"` // interface.op, and op where unambiguous
+	Operations    map[string]*Operation            `json:"operations"` // interface.op, and op where unambiguous
 	Relationships []Relationship                  `json:"relationships"`
 	HostID        string                          `json:"host_id,omitempty"`
 
@@ -254,8 +254,8 @@ type Operation struct {
 	TimeoutRecoverable    *bool             `json:"timeout_recoverable"`
 }
 
-// IsMapped tells whether the operation does anything.
-func (o Operation) IsMapped() bool { return o.Operation != "" }
+// IsMapped tells whether the operation does anything; nil does nothing.
+func (o *Operation) IsMapped() bool { return o != nil && o.Operation != "" }
 
 // Relationship is one relationship of a node, resolved against its type.
 type Relationship struct {
@@ -265,8 +265,8 @@ type Relationship struct {
 	Properties       value.Map                       `json:"properties"`
 	SourceInterfaces map[string]map[string]Interface `json:"source_interfaces"`
 	TargetInterfaces map[string]map[string]Interface `json:"target_interfaces"`
-	SourceOperations map[string]Operation            `json:"source_operations"`
-	TargetOperations map[string]Operation            `json:"target_operations"`
+	SourceOperations map[string]*Operation            `json:"source_operations"`
+	TargetOperations map[string]*Operation            `json:"target_operations"`
 }
 
 // IsA tells whether the relationship's type is, or descends from, the named one.

@@ -11,7 +11,7 @@ import (
 func sampleNode(id string) store.Node {
 	return store.Node{
 		Tenant: "a", DeploymentID: "d", BlueprintID: "bp", ID: id, Type: "cloudify.nodes.Compute", TypeHierarchy: []string{"root", "compute"},
-		Properties: map[string]any{"n": int64(1), "f": 1.0}, Operations: map[string]plan.Operation{"create": {
+		Properties: map[string]any{"n": int64(1), "f": 1.0}, Operations: map[string]*plan.Operation{"create": {
 			Plugin: "p", Operation: "p.m.f", Inputs: value.Map{"a": int64(1)}, MaxRetries: ptr(int64(-1)), RetryInterval: &value.Any{V: 0.5},
 		}},
 		Relationships: []plan.Relationship{{Type: "contained_in", TargetID: "host", Properties: value.Map{"x": "y"}}},
