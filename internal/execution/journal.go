@@ -111,6 +111,9 @@ func (r *run) taskEvent(t *graph.Task) (store.Event, bool) {
 			return store.Event{}, false
 		}
 	}
+	if t.State == graph.Sending && byWorkflow(t) {
+		return store.Event{}, false // it is sent nowhere
+	}
 	eventType, text := workflow.EventText(t)
 	if text == "" || !t.SendEvents && t.State != graph.Failed {
 		return store.Event{}, false

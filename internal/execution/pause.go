@@ -3,8 +3,9 @@ package execution
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"windlass/internal/graph"
@@ -70,48 +71,74 @@ func (s *Service) setPaused(ctx context.Context, tenant, id string, to bool) (st
 
 // pauseSwitch is whether a run is paused.
 type pauseSwitch struct {
-	paused  atomic.Bool
-	changed chan struct{} // has a value after a change
+	mu      sync.Mutex
+	paused  bool
+	changed chan struct{} // closed at the next change; nil until somebody waits for one
 }
 
-func (p *pauseSwitch) on() bool { return p.paused.Load() }
+// on tells whether the run is paused, and gives what is closed when that changes.
+func (p *pauseSwitch) on() (paused bool, changed <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.changed == nil {
+		p.changed = make(chan struct{})
+	}
+	return p.paused, p.changed
+}
 
 func (p *pauseSwitch) set(to bool) {
-	if p.paused.Swap(to) != to {
-		signal(p.changed)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.paused != to && p.changed != nil {
+		close(p.changed)
+		p.changed = nil
 	}
+	p.paused = to
 }
 
-// probe asks the graph that runs where it is.
+// probe asks a graph that runs where it is.
 type probe struct {
 	ask  chan chan<- graph.Snapshot
 	done chan struct{} // closed when the graph runs no more
 }
 
+// probes are those of the graphs of a run that run now; a custom workflow may
+// have several.
+type probes struct {
+	mu  sync.Mutex
+	all []*probe // in the order of their beginnings
+}
+
 // probed lets others ask the graph that is about to run, until stop.
 func (r *run) probed() (ask <-chan chan<- graph.Snapshot, stop func()) {
 	p := &probe{ask: make(chan chan<- graph.Snapshot), done: make(chan struct{})}
-	r.probe.Store(p)
+	r.probes.mu.Lock()
+	defer r.probes.mu.Unlock()
+	r.probes.all = append(r.probes.all, p)
 	return p.ask, func() {
-		r.probe.CompareAndSwap(p, nil)
+		r.probes.mu.Lock()
+		defer r.probes.mu.Unlock()
+		r.probes.all = slices.DeleteFunc(r.probes.all, func(q *probe) bool { return q == p })
 		close(p.done)
 	}
 }
 
-// snapshot tells where the running graph is; false if none runs.
-func (r *run) snapshot(ctx context.Context) (graph.Snapshot, bool) {
-	p := r.probe.Load()
-	if p == nil {
-		return graph.Snapshot{}, false
+// snapshots tells where the running graphs are.
+func (r *run) snapshots(ctx context.Context) []graph.Snapshot {
+	r.probes.mu.Lock()
+	all := slices.Clone(r.probes.all)
+	r.probes.mu.Unlock()
+	var found []graph.Snapshot
+	for _, p := range all {
+		answer := make(chan graph.Snapshot, 1)
+		select {
+		case p.ask <- answer:
+			found = append(found, <-answer)
+		case <-p.done:
+		case <-ctx.Done():
+		}
 	}
-	answer := make(chan graph.Snapshot, 1)
-	select {
-	case p.ask <- answer:
-		return <-answer, true
-	case <-p.done:
-	case <-ctx.Done():
-	}
-	return graph.Snapshot{}, false
+	return found
 }
 
 // waiting lists what a run's operations wait for: first those that run, longest
@@ -119,17 +146,15 @@ func (r *run) snapshot(ctx context.Context) (graph.Snapshot, bool) {
 func (r *run) waiting(ctx context.Context) []WaitingTask {
 	now := r.s.now()
 	list := r.under.list(now)
-	s, ok := r.snapshot(ctx)
-	if !ok {
-		return list
-	}
 	known := map[string]bool{}
 	for _, w := range list {
 		known[w.ID] = true
 	}
-	for _, w := range s.Tasks {
-		if text := holdText(w, s, now); text != "" && !known[w.Task.ID] {
-			list = append(list, WaitingTask{ID: w.Task.ID, Name: w.Task.Describe(), For: text})
+	for _, s := range r.snapshots(ctx) {
+		for _, w := range s.Tasks {
+			if text := holdText(w, s, now); text != "" && !known[w.Task.ID] {
+				list = append(list, WaitingTask{ID: w.Task.ID, Name: w.Task.Describe(), For: text})
+			}
 		}
 	}
 	return list

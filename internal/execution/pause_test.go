@@ -19,7 +19,7 @@ func pausedRun(t *testing.T, s *Service, id string) *run {
 	defer cancel()
 	r := s.runOf(id)
 	for {
-		if snap, ok := r.snapshot(ctx); ok && snap.Paused {
+		if all := r.snapshots(ctx); len(all) == 1 && all[0].Paused {
 			return r
 		}
 		if ctx.Err() != nil {

@@ -106,16 +106,16 @@ func (r *run) request(ctx context.Context, t *graph.Task, p *workflow.OperationP
 			return nil, fmt.Errorf("evaluate the inputs of %s: %w", t.Describe(), err)
 		}
 	}
-	if r.s.cfg.WorkDir != nil {
-		if req.WorkDir, err = r.s.cfg.WorkDir(r.e.Tenant, r.e.DeploymentID); err != nil {
-			return nil, fmt.Errorf("open the work directory of deployment %s: %w", r.e.DeploymentID, err)
-		}
-	}
-	return req, nil
+	req.WorkDir, err = r.workDir()
+	return req, err
 }
 
-// pluginsOf returns the plugins of a node, read once for the run.
+// pluginsOf returns the plugins of a node, read once for the run. What belongs
+// to no node uses none.
 func (r *run) pluginsOf(ctx context.Context, nodeID string) ([]plan.Plugin, error) {
+	if nodeID == "" {
+		return nil, nil
+	}
 	if known, ok := r.plugins.Load(nodeID); ok {
 		return known.([]plan.Plugin), nil
 	}
@@ -194,6 +194,9 @@ var (
 )
 
 func (l limiter) Acquire(ctx context.Context, t *graph.Task) (func(), error) {
+	if byWorkflow(t) {
+		return func() {}, ctx.Err()
+	}
 	defer l.r.under.begin(t, "it waits for a free place among the operations that may run at once", l.r.s.now())()
 	release, err := l.r.s.slots.acquire(ctx, l.r.e.ID, l.r.e.Tenant+"/"+l.r.e.DeploymentID)
 	if err == nil && l.r.asked.Err() != nil {
@@ -207,11 +210,20 @@ func (l limiter) Acquire(ctx context.Context, t *graph.Task) (func(), error) {
 }
 
 // Take implements graph.Taker.
-func (l limiter) Take(*graph.Task) (func(), bool) {
+func (l limiter) Take(t *graph.Task) (func(), bool) {
 	if l.r.asked.Err() != nil {
 		return nil, false
 	}
+	if byWorkflow(t) {
+		return func() {}, true
+	}
 	return l.r.s.slots.take(l.r.e.ID, l.r.e.Tenant+"/"+l.r.e.DeploymentID)
+}
+
+// byWorkflow tells whether a custom workflow performs the task itself.
+func byWorkflow(t *graph.Task) bool {
+	p, ok := t.Payload.(*workflow.OperationPayload)
+	return ok && p.Plugin == operation.WorkflowPlugin
 }
 
 // underWay is what an execution's tasks are doing, for people who ask.

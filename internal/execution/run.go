@@ -41,12 +41,12 @@ type run struct {
 	plugins    sync.Map         // []plan.Plugin by node id
 	under      underWay
 	pause      pauseSwitch
-	probe      atomic.Pointer[probe] // of the graph that runs now
-	writing    chan struct{}         // has a value while somebody writes: writes keep the order of what they tell
-	left       sync.WaitGroup        // operations that a forced cancel left to end
-	leaves     atomic.Bool           // there are some
-	concluded  atomic.Bool           // the end is stored
-	done       chan struct{}         // closed when nothing of the run is left
+	probes     probes
+	writing    chan struct{}  // has a value while somebody writes: writes keep the order of what they tell
+	left       sync.WaitGroup // operations that a forced cancel left to end
+	leaves     atomic.Bool    // there are some
+	concluded  atomic.Bool    // the end is stored
+	done       chan struct{}  // closed when nothing of the run is left
 }
 
 func (s *Service) newRun(ctx context.Context, e store.Execution, token string) *run {
@@ -58,7 +58,6 @@ func (s *Service) newRun(ctx context.Context, e store.Execution, token string) *
 	r.forced, r.force = context.WithCancel(r.ctx)
 	r.operations, r.stopOperations = context.WithCancel(r.ctx)
 	r.writing = make(chan struct{}, 1)
-	r.pause.changed = make(chan struct{}, 1)
 	r.pause.set(e.IsPaused())
 	return r
 }

@@ -35,8 +35,8 @@ func (r *run) runWorkflow() error {
 	}
 	f, ok := r.s.cfg.Workflows(w.Plugin, w.Operation)
 	if !ok {
-		return fmt.Errorf("workflow %s is mapped to the operation %s of plugin %s, which this manager can't run: "+
-			"only the built-in workflows run here", r.e.WorkflowID, w.Operation, w.Plugin)
+		return fmt.Errorf("workflow %s is mapped to the operation %s of plugin %s, which this manager doesn't have",
+			r.e.WorkflowID, w.Operation, w.Plugin)
 	}
 	err = f(r.ctx, workflowHost{r}, r.e.Parameters)
 	var failed *graph.FailedError
@@ -153,7 +153,7 @@ func (h workflowHost) Execute(ctx context.Context, name string, handlers map[str
 	if err != nil || g.Len() == 0 {
 		return err
 	}
-	paused := r.pause.on()
+	paused, _ := r.pause.on()
 	requests, stop := r.requests(paused)
 	defer stop()
 	probes, stopProbing := r.probed()
@@ -248,7 +248,8 @@ func (r *run) requests(paused bool) (requests <-chan graph.Control, stop func())
 		asked, forced, killed := r.asked.Done(), r.forced.Done(), r.operations.Done()
 		var patience <-chan time.Time
 		for {
-			if now := r.pause.on(); now != paused {
+			now, changed := r.pause.on()
+			if now != paused {
 				c := graph.Unpause
 				if now {
 					c = graph.Pause
@@ -261,7 +262,7 @@ func (r *run) requests(paused bool) (requests <-chan graph.Control, stop func())
 				}
 			}
 			select {
-			case <-r.pause.changed:
+			case <-changed:
 			case <-killed:
 				to <- graph.Kill
 				return

@@ -151,6 +151,7 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	}
 	m.executions, err = execution.New(execution.Config{
 		Store: m.store, ManagerName: name, Alone: m.config.Database == "",
+		Workflows:       m.python.Lookup,
 		Runners:         map[string]operation.Runner{"script": m.scripts, "": m.python},
 		SystemWorkflows: environment.SystemWorkflows(),
 		Resources:       library,

@@ -15,9 +15,11 @@ class DuplexBridge(object):
     """Asks the orchestrator and answers it. Threads may share one.
 
     serve(method, params) is called for its requests, in threads of its own.
+    Requests of the method slow have `threads` of them to themselves, and never
+    keep the others waiting.
     """
 
-    def __init__(self, sock, serve, threads):
+    def __init__(self, sock, serve, slow, threads):
         self._sock = sock
         self._stream = sock.makefile('rb')
         self._serve = serve
@@ -25,9 +27,11 @@ class DuplexBridge(object):
         self._waiting = {}
         self._last = 0
         self._broken = None
-        self._requests = queue.Queue()
-        for target in [self._read] + [self._work] * threads:
-            threading.Thread(target=target, daemon=True).start()
+        self._slow = slow
+        self._requests = {True: queue.Queue(), False: queue.Queue()}
+        threading.Thread(target=self._read, daemon=True).start()
+        for is_slow in [True] * threads + [False] * 2:
+            threading.Thread(target=self._work, args=(self._requests[is_slow],), daemon=True).start()
 
     def call(self, method, **params):
         """Asks, and waits for the reply."""
@@ -71,7 +75,7 @@ class DuplexBridge(object):
             for line in self._stream:
                 frame = json.loads(line.decode('utf-8'))
                 if 'method' in frame:
-                    self._requests.put(frame)
+                    self._requests[frame['method'] == self._slow].put(frame)
                     continue
                 with self._lock:
                     slot = self._waiting.pop(frame.get('id'), None)
@@ -86,9 +90,9 @@ class DuplexBridge(object):
         for slot in waiting.values():
             slot.put(None)
 
-    def _work(self):
+    def _work(self, requests):
         while True:
-            frame = self._requests.get()
+            frame = requests.get()
             reply = {'id': frame.get('id')}
             try:
                 reply.update(type='result', payload=self._serve(frame['method'], frame.get('params') or {}))

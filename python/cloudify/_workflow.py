@@ -4,7 +4,7 @@ import sys
 from cloudify import _duplex, _script, exceptions, state, utils
 from cloudify.workflows import tasks, workflow_api, workflow_context
 
-_THREADS = workflow_context.DEFAULT_LOCAL_TASK_THREAD_POOL_SIZE + 2  # a handler must find one free
+_THREADS = workflow_context.DEFAULT_LOCAL_TASK_THREAD_POOL_SIZE
 _SCRIPT = 'script_runner.tasks.execute_workflow'
 
 
@@ -81,7 +81,7 @@ class _Server(object):
 def main(sock):
     """Runs the workflow that the orchestrator tells of; returns the exit code."""
     server = _Server()
-    bridge = _duplex.DuplexBridge(sock, server, _THREADS)
+    bridge = _duplex.DuplexBridge(sock, server, 'local', _THREADS)
     ctx = server.ctx = workflow_context.CloudifyWorkflowContext(bridge)
     with state.current_workflow_ctx.push(ctx, ctx.parameters):
         try:
@@ -94,6 +94,8 @@ def main(sock):
             error = end if end.code not in (None, 0) else None
         except BaseException as raised:
             error = raised
+        if error is not None:  # what was started may end, as long as after a task that failed
+            ctx._wait_for_alone(ctx.wait_after_fail)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     if error is None:

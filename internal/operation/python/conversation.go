@@ -23,12 +23,12 @@ import (
 type conversation struct {
 	runner     *Runner
 	host       workflow.Host
-	extra      Surroundings // nil if the host has none
-	about      About
+	extra      operation.Surroundings // nil if the host has none
+	about      operation.About
 	deployment *workflow.Deployment
 	function   string
 	parameters map[string]any
-	ctx        context.Context // ends when the workflow has to
+	ctx        context.Context // of what it asks for
 	conn       *net.UnixConn
 	requests   sync.WaitGroup // of the process, under way
 	closed     chan struct{}  // nothing comes from the process any more
@@ -50,10 +50,11 @@ type reply struct {
 	err     error
 }
 
-// converse serves a workflow's process until it ends or is stopped.
-func (r *Runner) converse(ctx context.Context, c *child, run string, out *output, s *conversation) ending {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+// converse serves the workflow's process until it ends or is stopped, and ends
+// what it has asked for.
+func (s *conversation) converse(
+	ctx context.Context, c *child, run string, out *output, endProcess, endAsked context.CancelCauseFunc,
+) ending {
 	served := make(chan struct{})
 	go func() { // waited for below
 		defer close(served)
@@ -64,15 +65,17 @@ func (r *Runner) converse(ctx context.Context, c *child, run string, out *output
 		defer close(watched)
 		select {
 		case <-s.fatal:
-			cancel(s.broken)
+			endProcess(s.broken)
 		case <-c.ended:
 		}
 	}()
-	e := r.watch(ctx, c, run, 0, out)
+	e := s.runner.watch(ctx, c, run, 0, out)
 	<-watched
 	_ = c.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	<-served
-	cancel(errProcessEnded) // what it asked for last is of no use any more
+	if !errors.Is(e.canceled, errForced) {
+		endAsked(errProcessEnded)
+	}
 	s.requests.Wait()
 	_ = c.conn.Close()
 	out.finish()
@@ -229,6 +232,9 @@ func (s *conversation) end(err error) {
 
 // breakOff ends the workflow because its host can't go on.
 func (s *conversation) breakOff(err error) {
+	if errors.Is(context.Cause(s.ctx), errProcessEnded) {
+		return // it is what came to an end
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.broken == nil {
@@ -250,11 +256,15 @@ func (s *conversation) serve(method string, p map[string]any) (any, error) {
 		}
 		return describeDeployment(d)
 	case "log":
-		s.log(orDefault(text("level"), "info"), text("message"))
+		if s.extra != nil {
+			s.extra.Line(text("logger"), orDefault(text("level"), "info"), text("message"), text("node_id"))
+		} else {
+			s.log(orDefault(text("level"), "info"), text("message"))
+		}
 		return nil, nil
 	case "event":
 		if s.extra != nil {
-			s.extra.Event(orDefault(text("event_type"), "workflow_stage"), text("message"))
+			s.extra.Event(orDefault(text("event_type"), "workflow_stage"), text("message"), text("node_id"))
 		}
 		return nil, nil
 	case "recall":

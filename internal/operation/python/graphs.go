@@ -20,10 +20,6 @@ const (
 	handlerFailure = "python.on_failure"
 )
 
-// LocalPlugin is the plugin's name of the tasks that a Python workflow performs
-// itself.
-const LocalPlugin = "cloudify_workflow_local"
-
 // outcomes collects what became of a graph's tasks, by their keys.
 type outcomes struct {
 	mu      sync.Mutex // guards results
@@ -247,19 +243,11 @@ func handlerOf(name, key, task string, v any) *graph.Handler {
 	return h
 }
 
-// local is the payload of a task that the workflow performs itself. It belongs
-// to a node in any case, since operations do; which one does not matter if the
-// workflow names none.
+// local is the payload of a task that the workflow performs itself.
 func (s *conversation) local(key, name string, payload map[string]any) *workflow.OperationPayload {
-	p := &workflow.OperationPayload{Plugin: LocalPlugin, Implementation: name, Inputs: value.Map{"task": key}}
+	p := &workflow.OperationPayload{Plugin: operation.WorkflowPlugin, Implementation: name, Inputs: value.Map{"task": key}}
 	p.InstanceID, _ = payload["node_id"].(string)
 	p.NodeID, _ = payload["node_name"].(string)
-	if p.NodeID == "" {
-		for _, id := range value.SortedKeys(s.deployment.Nodes) {
-			p.NodeID = id
-			break
-		}
-	}
 	return p
 }
 

@@ -20,7 +20,7 @@ import (
 // Runtime properties that the operation changed are stored when it ends, also
 // when it fails.
 func (r *Runner) Run(ctx context.Context, req *operation.Request, host operation.Host) (any, error) {
-	if req.Plugin.Name == LocalPlugin {
+	if req.Plugin.Name == operation.WorkflowPlugin {
 		return r.runLocal(ctx, req, host)
 	}
 	if err := host.Started(ctx); err != nil {

@@ -13,43 +13,6 @@ import (
 	"windlass/internal/workflow"
 )
 
-// Surroundings is what a workflow.Host may offer in addition. A workflow whose
-// host lacks it works, but knows less: no runtime properties, no resources, no
-// REST API, and it hears of a cancel only between its graphs.
-type Surroundings interface {
-	// About tells for whom the workflow runs.
-	About() About
-	// Asked is closed when the execution is to be cancelled, and Forced when its
-	// workflow is to be ended at once.
-	Asked() (asked, forced <-chan struct{})
-	// Event stores an event of the execution; eventType is such as workflow_stage.
-	Event(eventType, message string)
-	// Instance returns an instance as it is stored now.
-	Instance(ctx context.Context, instanceID string) (operation.Instance, error)
-	// UpdateInstance stores runtime properties read at the given version and
-	// returns the new version. It gives operation.ErrConflict if they were
-	// changed meanwhile.
-	UpdateInstance(ctx context.Context, instanceID string, version int, runtime map[string]any) (int, error)
-	// Resource returns a file of the deployment, the blueprint, or the shared
-	// resources; operation.ErrNoResource if none has it.
-	Resource(ctx context.Context, path string) ([]byte, error)
-}
-
-// About tells for whom a workflow runs.
-type About struct {
-	Tenant, ExecutionCreator                 string
-	BlueprintID                              string
-	DeploymentDisplayName, DeploymentCreator string
-	ResourceTags                             map[string]any
-	RuntimeOnlyEvaluation                    bool
-	WaitAfterFail                            int // seconds
-	WorkDir                                  string
-	Token, RestURL                           string
-	// Plugins are those that the deployment's workflows use; plugins of nodes
-	// are found at the nodes.
-	Plugins []plan.Plugin
-}
-
 // Lookup finds workflows for execution.Config.Workflows: the built-in ones by
 // package workflow, and all others as Python functions of their plugins.
 func (r *Runner) Lookup(plugin, operation string) (workflow.Func, bool) {
@@ -80,8 +43,11 @@ func (r *Runner) runWorkflow(ctx context.Context, h workflow.Host, plugin, funct
 		runner: r, host: h, deployment: d, function: function, parameters: parameters,
 		waiting: map[string]chan reply{}, closed: make(chan struct{}), ended: map[int64]error{}, fatal: make(chan struct{}),
 	}
-	if extra, ok := h.(Surroundings); ok {
-		s.extra, s.about = extra, extra.About()
+	if extra, ok := h.(operation.Surroundings); ok {
+		s.extra = extra
+		if s.about, err = extra.About(ctx); err != nil {
+			return err
+		}
 	}
 	env, err := r.cfg.Environments.Environment(ctx, Query{
 		Tenant: s.about.Tenant, DeploymentID: d.ID, BlueprintID: s.about.BlueprintID, Plugin: s.plugin(plugin),
@@ -116,9 +82,13 @@ func (s *conversation) plugin(name string) plan.Plugin {
 // run runs the workflow's child to its end.
 func (s *conversation) run(parent context.Context, env Environment, dir *runDir) error {
 	r := s.runner
-	ctx, cancel := context.WithCancelCause(parent)
-	defer cancel(nil)
-	s.ctx = ctx
+	// A workflow that is ended by force leaves its graphs to end by themselves, so
+	// what it has asked for lives longer than its process.
+	process, endProcess := context.WithCancelCause(parent)
+	defer endProcess(nil)
+	asked, endAsked := context.WithCancelCause(parent)
+	defer endAsked(nil)
+	s.ctx = asked
 	out, err := newOutput(filepath.Join(dir.path, outputFile), r.cfg.Output, func(m string) { s.log("debug", "<out> "+m) })
 	if err != nil {
 		return err
@@ -132,7 +102,7 @@ func (s *conversation) run(parent context.Context, env Environment, dir *runDir)
 	vars := variables(req, "", dir)
 	delete(vars, "CTX_SOCKET_URL")
 	key := workerKey{s.about.Tenant, s.deployment.ID, env.Key}
-	c, release, err := r.launch(ctx, key, env, "workflow", vars, orDefault(s.about.WorkDir, dir.path), out)
+	c, release, err := r.launch(process, key, env, "workflow", vars, orDefault(s.about.WorkDir, dir.path), out)
 	if err != nil {
 		return err
 	}
@@ -143,8 +113,8 @@ func (s *conversation) run(parent context.Context, env Environment, dir *runDir)
 		_ = c.conn.Close()
 		return err
 	}
-	stopWatching := s.watchForCancel(cancel)
-	e := r.converse(ctx, c, dir.path, out, s)
+	stopWatching := s.watchForCancel(endProcess)
+	e := s.converse(process, c, dir.path, out, endProcess, endAsked)
 	stopWatching()
 	return s.outcome(parent, e, out)
 }
@@ -158,7 +128,7 @@ func (s *conversation) watchForCancel(end context.CancelCauseFunc) (stop func())
 	if s.extra == nil {
 		return func() {}
 	}
-	asked, forced := s.extra.Asked()
+	asked, forced, killed := s.extra.Asked()
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -166,7 +136,7 @@ func (s *conversation) watchForCancel(end context.CancelCauseFunc) (stop func())
 			select {
 			case <-asked:
 				asked = nil
-				s.tell("cancel", map[string]any{"kill": false})
+				s.tell("cancel", map[string]any{"kill": isClosed(killed)})
 			case <-forced:
 				end(errForced)
 				return
@@ -176,6 +146,15 @@ func (s *conversation) watchForCancel(end context.CancelCauseFunc) (stop func())
 		}
 	}()
 	return func() { close(quit); <-done }
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // outcome is how the workflow ended.
@@ -192,9 +171,20 @@ func (s *conversation) outcome(parent context.Context, e ending, out *output) er
 	case s.reported:
 		return s.result
 	}
-	err := vanished(e, out)
+	err := fmt.Errorf("workflow %s: %s", s.deployment.WorkflowID, vanishedText(e))
 	if text := out.text(); text != "" {
-		return fmt.Errorf("workflow %s: %w; its last output:\n%s", s.deployment.WorkflowID, err, text)
+		return fmt.Errorf("%w; its last output:\n%s", err, text)
 	}
-	return fmt.Errorf("workflow %s: %w", s.deployment.WorkflowID, err)
+	return err
+}
+
+// vanishedText tells of a workflow's process that ended without a word.
+func vanishedText(e ending) string {
+	switch {
+	case e.lost:
+		return "the Python worker of the deployment ended, and the workflow with it"
+	case e.status < 0:
+		return fmt.Sprintf("its process was ended by signal %d", -e.status)
+	}
+	return fmt.Sprintf("its process ended with status %d without telling how it went: it may have called os._exit or os.exec", e.status)
 }

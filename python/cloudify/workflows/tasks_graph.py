@@ -140,7 +140,10 @@ class TaskDependencyGraph(object):
             if workflow_api.has_cancel_request():
                 raise workflow_api.ExecutionCancelled()
             return
-        self.ctx._execute_graph(self, self._name)
+        try:
+            self.ctx._execute_graph(self, self._name)
+        finally:  # what has run is done; the graph may be filled and run again
+            self._tasks, self._waits, self._name = {}, {}, None
 
     def _describe(self, store=False, only=None):
         """The graph as the orchestrator is told of it: tasks in order, with indices."""

@@ -1,8 +1,11 @@
 """The context of a workflow: what `from cloudify.workflows import ctx` leads to."""
 import copy
+import hashlib
+import json
 import os
 import tempfile
 import threading
+import time
 import uuid
 
 from cloudify import _gaps, exceptions, utils
@@ -129,7 +132,8 @@ class CloudifyWorkflowNodeInstance(object):
     def logger(self):
         if self._logger is None:
             from cloudify import _logging
-            self._logger = _logging.logger(self.ctx._bridge, '{0}-{1}'.format(self.ctx.execution_id, self.id))
+            self._logger = _logging.logger(
+                self.ctx._bridge, '{0}-{1}'.format(self.ctx.execution_id, self.id), node_id=self.id)
         return self._logger
 
     @property
@@ -354,7 +358,7 @@ class CloudifyWorkflowContext(object):
         self._container = _Container(self, {'nodes': told['nodes'], 'instances': told['instances']})
         self._logger = None
         self._lock = threading.Lock()
-        self._graphs = 0
+        self._named = {}  # how many there are of each name
         self._running = {}  # tasks of graphs that run, by the id that the orchestrator has
         self._alone = []
         self._used = False
@@ -501,16 +505,24 @@ class CloudifyWorkflowContext(object):
     def _keep(self, name, value):
         self._bridge.call('keep', name=name, value=value)
 
-    def _next_name(self, kind):
+    def _next_name(self, kind, what):
+        """The name of the next thing like this that the workflow does.
+
+        A workflow that runs again after a crash finds what it did by the name. So
+        the name tells what is done, and how often it was before: what the
+        workflow leaves out this time does not shift the rest.
+        """
+        text = json.dumps([kind, what], sort_keys=True, default=repr)
+        name = '{0} {1}'.format(kind, hashlib.sha256(text.encode('utf-8')).hexdigest()[:12])
         with self._lock:
-            self._graphs += 1
-            return '{0} {1}'.format(kind, self._graphs)
+            count = self._named[name] = self._named.get(name, 0) + 1
+        return '{0} {1}'.format(name, count)
 
     def _execute_graph(self, graph, name):
-        """Runs a graph. Without a name it is found again by its place in the order."""
-        name = name or self._next_name('graph')
+        """Runs a graph. Without a name it is found again by what it does."""
         made = graph.tasks
         described = graph._describe()
+        name = name or self._next_name('graph', described)
         run = _Run(self, name, made)
         for entry, task in zip(described, made):
             entry['key'] = run.key(task)
@@ -527,9 +539,9 @@ class CloudifyWorkflowContext(object):
 
     def _run_alone(self, task):
         """Starts one task; its result can be waited for."""
-        name = self._next_name('task')
         graph = TaskDependencyGraph(self)
         graph.add_task(task)
+        name = self._next_name('task', graph._describe())
 
         def execute():
             with current_workflow_ctx.push(self, self.parameters):
@@ -543,9 +555,10 @@ class CloudifyWorkflowContext(object):
         thread.start()
         return task.async_result
 
-    def _wait_for_alone(self):
+    def _wait_for_alone(self, seconds=None):
+        end = None if seconds is None else time.monotonic() + seconds
         for thread in self._alone:
-            thread.join()
+            thread.join(None if end is None else max(0, end - time.monotonic()))
 
     def _task(self, key):
         with self._lock:
@@ -553,7 +566,7 @@ class CloudifyWorkflowContext(object):
 
     def _run_builtin(self, workflow_id, parameters):
         """Runs one of the orchestrator's own workflows as a part of this one."""
-        name = self._next_name('workflow')
+        name = self._next_name('workflow', [workflow_id, parameters])
         _raise(self._bridge.call('builtin', name=name, workflow=workflow_id, parameters=parameters))
         self.refresh_node_instances()
 
