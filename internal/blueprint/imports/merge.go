@@ -171,6 +171,9 @@ func (m *merger) entries(d *imported, name string, s *section, n *yaml.Node) {
 			s.add(p)
 			continue
 		}
+		if name == "workflows" && p.Value.Builtin && m.overrides(s.pairs[i]) {
+			continue
+		}
 		if p.Value.Builtin || isShared(key) {
 			m.warnShadowed(name, s.pairs[i], p)
 			s.pairs[i].Value = p.Value
@@ -178,6 +181,17 @@ func (m *merger) entries(d *imported, name string, s *section, n *yaml.Node) {
 		}
 		m.conflict(name, s, i, p)
 	}
+}
+
+// overrides tells whether the main document maps a built-in workflow to
+// something of its own. The original takes the built-in one then and does not
+// say so.
+func (m *merger) overrides(w yaml.Pair) bool {
+	if w.Key.File != m.main.Root.File {
+		return false
+	}
+	_, text := w.Value.Text()
+	return text || w.Value.Get("mapping") != nil
 }
 
 // warnShadowed tells of a definition that gives way to the built-in one.

@@ -82,13 +82,18 @@ func (s *conversation) plugin(name string) plan.Plugin {
 // run runs the workflow's child to its end.
 func (s *conversation) run(parent context.Context, env Environment, dir *runDir) error {
 	r := s.runner
-	// A workflow that is ended by force leaves its graphs to end by themselves, so
-	// what it has asked for lives longer than its process.
 	process, endProcess := context.WithCancelCause(parent)
 	defer endProcess(nil)
+	// A workflow that is ended by force leaves its graphs to end by themselves,
+	// and operations that run to go on. So what it has asked for lives longer than
+	// its process, and then ends with the parent.
 	asked, endAsked := context.WithCancelCause(parent)
-	defer endAsked(nil)
 	s.ctx = asked
+	defer func() {
+		if !errors.Is(context.Cause(process), errForced) {
+			endAsked(errProcessEnded)
+		}
+	}()
 	out, err := newOutput(filepath.Join(dir.path, outputFile), r.cfg.Output, func(m string) { s.log("debug", "<out> "+m) })
 	if err != nil {
 		return err
