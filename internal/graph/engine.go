@@ -102,6 +102,7 @@ type Answer struct {
 	IgnoreTotal bool // retry even if no retries are left
 	RetryAfter  *time.Duration
 	Replaced    *Task
+	Added       []*Task // which the handler has put into the graph beside that
 	Events      []*Task // effect tasks to record at once, such as a node event
 	Effects     []any   // what else becomes durable with the task's end
 }
@@ -419,6 +420,9 @@ func (e *Engine) answer(now time.Time, n *node, a Answer) {
 		c := *n.task
 		e.out = append(e.out, Record{Task: &c, Effect: effect})
 	}
+	for _, t := range a.Added {
+		e.join(e.graph.nodes[t.ID])
+	}
 	if a.Decision == Continue && n.task.State == Failed && !n.task.OnFailure.Ignores {
 		a.Decision = Fail
 	}
@@ -429,6 +433,20 @@ func (e *Engine) answer(now time.Time, n *node, a Answer) {
 		e.retry(now, n, a)
 	default:
 		e.fail(now, n)
+	}
+}
+
+// join takes note of a task that came into the graph while it runs.
+func (e *Engine) join(n *node) {
+	if n == nil {
+		return
+	}
+	if c := e.graph.nodes[n.task.Container]; c != nil && c.task.State == Started {
+		unlink(n, c)
+	}
+	e.added(n)
+	if len(n.waits) == 0 {
+		e.ready = append(e.ready, n)
 	}
 }
 

@@ -1,8 +1,9 @@
 """Runs one workflow, in a child of a worker."""
 import sys
+import time
 
 from cloudify import _duplex, _script, exceptions, state, utils
-from cloudify.workflows import tasks, workflow_api, workflow_context
+from cloudify.workflows import _running, tasks, workflow_api, workflow_context
 
 _THREADS = workflow_context.DEFAULT_LOCAL_TASK_THREAD_POOL_SIZE
 _SCRIPT = 'script_runner.tasks.execute_workflow'
@@ -30,7 +31,10 @@ class _Server(object):
 
     def _handler(self, params):
         """Asks a task's handler what follows from its end."""
-        task = self.ctx._task(params['task'])
+        run = self.ctx._run_of(params['task'])
+        task = None if run is None else run.by_key[params['task']]
+        if run is not None:
+            run.note(params['ended'])
         which = params['which']
         stored = params.get('stored')
         handler = None
@@ -47,15 +51,14 @@ class _Server(object):
         task.error = params.get('error')
         result = params.get('result')
         task.async_result._result = result
-        task.async_result._error = workflow_context.error_of(task.error) if task.error else None
-        before = set(t.id for t in task.graph.tasks) if task.is_subgraph else ()
+        task.async_result._error = _running.error_of(task.error) if task.error else None
         if task.is_subgraph:
             task.failed_task = self.ctx._task(params.get('failed') or '')
-        return self._decision(handler(task), task, before)
+        return self._decision(handler(task), task, run)
 
-    def _decision(self, result, task, before):
+    def _decision(self, result, task, run):
         if result is None:
-            return {'action': 'continue'}
+            result = tasks.HandlerResult.cont()
         answer = {
             'action': {
                 tasks.HandlerResult.HANDLER_CONTINUE: 'continue', tasks.HandlerResult.HANDLER_IGNORE: 'continue',
@@ -65,16 +68,13 @@ class _Server(object):
             'events': getattr(result, 'events', None) or [],
         }
         replaced = result.retried_task
-        if replaced is not None and task.is_subgraph and answer['action'] == 'retry':
-            graph = task.graph
-            fresh = set(t.id for t in graph.tasks) - set(before)
-            chosen = [t for t in graph.tasks if t.id in fresh]
-            answer['tasks'] = graph._describe(only=fresh)
-            for entry, made in zip(answer['tasks'], chosen):
-                entry['key'] = made.id
-            answer['replaced'] = replaced.id
-            with self.ctx._lock:
-                self.ctx._running.update((made.id, made) for made in chosen)
+        if replaced is not None and answer['action'] == 'retry':
+            if task.is_subgraph:
+                answer['replaced'] = replaced.id
+            else:  # a duplicate of the task, which the orchestrator makes itself
+                answer.update(ignore_total=True, retry_after=max(0, (replaced.execute_after or 0) - time.time()))
+        if run is not None:
+            answer['tasks'] = run.describe_added()
         return answer
 
 

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -201,9 +202,8 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	if err != nil {
 		program = ts.MkAbs(args[1])
 	}
-	const tries = 500 // of one process each: plenty of time, and an end
 	var out []byte
-	for range tries {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		cmd := exec.Command(program, args[2:]...)
 		cmd.Dir = ts.MkAbs(".")
 		for _, name := range []string{"HOME", "CFY_HOME", "PATH"} {

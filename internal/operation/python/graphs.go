@@ -22,8 +22,28 @@ const (
 
 // outcomes collects what became of a graph's tasks, by their keys.
 type outcomes struct {
-	mu      sync.Mutex // guards results
+	mu      sync.Mutex // guards what follows
 	results map[string]any
+	news    []string // keys of what has ended well since the workflow was last told
+}
+
+func (o *outcomes) add(key string, result any) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.results[key] = result
+	o.news = append(o.news, key)
+}
+
+// fresh is what the workflow has not been told yet.
+func (o *outcomes) fresh() map[string]any {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	m := make(map[string]any, len(o.news))
+	for _, key := range o.news {
+		m[key] = o.results[key]
+	}
+	o.news = nil
+	return m
 }
 
 // execute runs a graph that the workflow describes, and tells how it ended. It
@@ -34,7 +54,7 @@ func (s *conversation) execute(name string, described []any) (any, error) {
 	build := func(ids graph.IDs) (*graph.Graph, error) {
 		g := graph.New(ids)
 		b := graphBuilder{s: s, g: g}
-		if err := b.add(described); err != nil {
+		if _, err := b.add(described); err != nil {
 			return nil, buildError{err}
 		}
 		g.Optimize()
@@ -141,48 +161,86 @@ type graphBuilder struct {
 	g *graph.Graph
 }
 
-// add adds the tasks to the graph. Those of one description refer to each other
-// by their places in it.
-func (b graphBuilder) add(described []any) error {
+// add adds the tasks to the graph and returns them. Those of one description
+// refer to each other by their places in it, and to tasks of a graph that runs
+// by their keys.
+func (b graphBuilder) add(described []any) ([]*graph.Task, error) {
 	tasks := make([]*graph.Task, len(described))
-	at := func(v any) (*graph.Task, error) {
-		i, ok := v.(int64)
-		if !ok || i < 0 || i >= int64(len(tasks)) || tasks[i] == nil {
-			return nil, fmt.Errorf("the graph's description refers to a task %v that is not there yet", v)
-		}
-		return tasks[i], nil
-	}
 	entries := make([]map[string]any, len(described))
 	for i, d := range described {
 		entries[i], _ = d.(map[string]any)
 		t, err := b.task(entries[i])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		var container *graph.Task
 		if c := entries[i]["container"]; c != nil {
-			if container, err = at(c); err != nil {
-				return err
+			if container, err = b.at(tasks, c); err != nil {
+				return nil, err
 			}
-			if container.Kind != graph.Subgraph {
-				return fmt.Errorf("%s is no subgraph", container.Name)
+			if container == nil || container.Kind != graph.Subgraph {
+				return nil, fmt.Errorf("the subgraph that %s is added to is none, or has ended", t.Name)
 			}
 		}
 		tasks[i] = b.g.AddTo(container, t)
 	}
 	for i, entry := range entries {
-		waits, _ := entry["waits"].([]any)
-		for _, w := range waits {
-			target, err := at(w)
-			if err != nil {
-				return err
-			}
-			if err := b.g.Depend(tasks[i], target); err != nil {
-				return err
-			}
+		if err := b.depend(tasks, tasks[i], entry); err != nil {
+			return nil, err
+		}
+	}
+	return tasks, nil
+}
+
+// depend makes a new task wait for others, and others for it.
+func (b graphBuilder) depend(tasks []*graph.Task, t *graph.Task, entry map[string]any) error {
+	waits, _ := entry["waits"].([]any)
+	for _, w := range waits {
+		target, err := b.at(tasks, w)
+		if err != nil {
+			return err
+		}
+		if target == nil {
+			continue // it has ended
+		}
+		if err := b.g.Depend(t, target); err != nil {
+			return err
+		}
+	}
+	awaited, _ := entry["awaited"].([]any)
+	for _, a := range awaited {
+		source, err := b.at(tasks, a)
+		if err != nil {
+			return err
+		}
+		if source == nil {
+			continue
+		}
+		if err := b.g.Depend(source, t); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// at finds the task that a description refers to; nil for one that has ended.
+func (b graphBuilder) at(tasks []*graph.Task, v any) (*graph.Task, error) {
+	if key, ok := v.(string); ok {
+		if t := b.g.Get(key); t != nil {
+			return t, nil
+		}
+		for _, t := range b.g.Tasks() { // it was tried again under another id
+			if keyOf(t) == key {
+				return t, nil
+			}
+		}
+		return nil, nil
+	}
+	i, ok := v.(int64)
+	if !ok || i < 0 || i >= int64(len(tasks)) || tasks[i] == nil {
+		return nil, fmt.Errorf("the graph's description refers to a task %v that is not there yet", v)
+	}
+	return tasks[i], nil
 }
 
 func (b graphBuilder) task(d map[string]any) (*graph.Task, error) {
@@ -255,18 +313,14 @@ func (s *conversation) local(key, name string, payload map[string]any) *workflow
 func (s *conversation) handlers(o *outcomes) map[string]graph.HandlerFunc {
 	all := workflow.Handlers(s.deployment, false)
 	all[handlerSuccess] = func(g *graph.Graph, t *graph.Task) graph.Answer {
-		if t.Result != nil {
-			o.mu.Lock()
-			o.results[keyOf(t)] = t.Result
-			o.mu.Unlock()
-		}
+		o.add(keyOf(t), t.Result)
 		if ask, _ := t.OnSuccess.Args["ask"].(bool); !ask {
 			return graph.Answer{Decision: graph.Continue}
 		}
-		return s.decide(g, t, "on_success", t.OnSuccess)
+		return s.decide(g, t, "on_success", t.OnSuccess, o)
 	}
 	all[handlerFailure] = func(g *graph.Graph, t *graph.Task) graph.Answer {
-		a := s.decide(g, t, "on_failure", t.OnFailure)
+		a := s.decide(g, t, "on_failure", t.OnFailure, o)
 		if a.Decision == graph.Continue && !t.OnFailure.Ignores {
 			// Said now and not when the graph was stored, since it depends.
 			h := *t.OnFailure
@@ -279,9 +333,10 @@ func (s *conversation) handlers(o *outcomes) map[string]graph.HandlerFunc {
 }
 
 // decide asks the workflow what follows from the end of a task.
-func (s *conversation) decide(g *graph.Graph, t *graph.Task, which string, h *graph.Handler) graph.Answer {
+func (s *conversation) decide(g *graph.Graph, t *graph.Task, which string, h *graph.Handler, o *outcomes) graph.Answer {
 	params := map[string]any{
-		"task": h.Args["task"], "name": h.Args["name"], "stored": h.Args["stored"], "which": which, "state": string(t.State),
+		"ended": o.fresh(),
+		"task":  h.Args["task"], "name": h.Args["name"], "stored": h.Args["stored"], "which": which, "state": string(t.State),
 		"result": t.Result, "retries": int64(t.CurrentRetries),
 		"described": map[string]any{
 			"kind": string(t.Kind), "name": t.Name, "info": t.Info, "total_retries": int64(t.TotalRetries),
@@ -330,24 +385,37 @@ func (s *conversation) answer(g *graph.Graph, t *graph.Task, d map[string]any) g
 	case "retry":
 		a.Decision = graph.Retry
 	}
-	described, replaces := d["tasks"].([]any)
-	if a.Decision != graph.Retry || t.Kind != graph.Subgraph {
-		return a
+	var added []*graph.Task
+	if described, _ := d["tasks"].([]any); len(described) > 0 {
+		var err error
+		if added, err = (graphBuilder{s: s, g: g}).add(described); err != nil {
+			s.log("error", fmt.Sprintf("what a handler of %s has added to the graph: %v", t.Describe(), err))
+			return graph.Answer{Decision: graph.Fail}
+		}
 	}
-	if !replaces { // a subgraph has nothing left that could run again
-		a.Decision = graph.Fail
-		return a
+	if a.Decision == graph.Retry && t.Kind == graph.Subgraph {
+		id, _ := d["replaced"].(string)
+		if a.Replaced = g.Get(id); a.Replaced == nil { // a subgraph has nothing left that could run again
+			return graph.Answer{Decision: graph.Fail}
+		}
+		a.Replaced.CurrentRetries, a.Replaced.RetriedTask = t.CurrentRetries+1, t.ID
 	}
-	if err := (graphBuilder{s: s, g: g}).add(described); err != nil {
-		s.log("error", fmt.Sprintf("the subgraph in the place of %s: %v", t.Describe(), err))
-		return graph.Answer{Decision: graph.Fail}
+	for _, n := range added {
+		if a.Replaced == nil || !within(g, n, a.Replaced) {
+			a.Added = append(a.Added, n)
+		}
 	}
-	id, _ := d["replaced"].(string)
-	if a.Replaced = g.Get(id); a.Replaced == nil {
-		return graph.Answer{Decision: graph.Fail}
-	}
-	a.Replaced.CurrentRetries, a.Replaced.RetriedTask = t.CurrentRetries+1, t.ID
 	return a
+}
+
+// within tells whether a task is the subgraph or belongs to it.
+func within(g *graph.Graph, t, subgraph *graph.Task) bool {
+	for ; t != nil; t = g.Get(t.Container) {
+		if t == subgraph {
+			return true
+		}
+	}
+	return false
 }
 
 // builtin runs a built-in workflow as a part of this one.

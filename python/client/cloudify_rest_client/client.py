@@ -156,6 +156,11 @@ class InterDeploymentDependencyClient(Nouns):
             dependency_creator, source_deployment, target_deployment, external_source=external_source,
             external_target=external_target, target_deployment_func=target_deployment_func)))
 
+    def update_all(self, source_deployment_id, inter_deployment_dependencies):
+        """Replaces all that the deployment depends on."""
+        return self.api.put('/deployments/{0}/inter-deployment-dependencies'.format(source_deployment_id), data={
+            'inter_deployment_dependencies': inter_deployment_dependencies})
+
     def delete(self, dependency_creator, source_deployment, target_deployment=None, is_component_deletion=False,
                external_source=None, external_target=None, **_):
         return self.api.delete(self.path, data=self._fields(

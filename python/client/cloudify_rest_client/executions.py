@@ -1,4 +1,6 @@
 """Executions, their groups and schedules, and what they consist of."""
+import uuid
+
 from cloudify_rest_client.nouns import Nouns, given
 from cloudify_rest_client.responses import Resource
 
@@ -116,6 +118,10 @@ class OperationsClient(Nouns):
     path = '/operations'
     kind = Operation
 
+    def create(self, operation_id, graph_id, name, type, parameters, dependencies, **fields):
+        return self.one(self.api.put(self.at(operation_id), data=dict(
+            given(**fields), graph_id=graph_id, name=name, type=type, parameters=parameters, dependencies=dependencies)))
+
     def update(self, operation_id, state, **fields):
         return self.api.patch(self.at(operation_id), data=dict(given(**fields), state=state))
 
@@ -127,3 +133,7 @@ class TasksGraphClient(Nouns):
 
     def list(self, execution_id, name=None, _include=None):
         return self.many(self.api.get(self.path, _include=_include, params=given(execution_id=execution_id, name=name)))
+
+    def create(self, execution_id, name, operations=None, graph_id=None, **fields):
+        return self.one(self.api.post(self.at(graph_id or uuid.uuid4()), data=given(
+            execution_id=execution_id, name=name, operations=operations, **fields)))

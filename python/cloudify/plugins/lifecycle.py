@@ -45,25 +45,36 @@ def _fresh_graph(graph):
     return type(graph)(graph.ctx, default_subgraph_task_config=graph.default_subgraph_task_config)
 
 
-def rollback_node_instances(graph, node_instances, ignore_failure=False, related_nodes=None, name_prefix=''):
+def rollback_node_instances(graph, node_instances, related_nodes=None, name_prefix='', ignore_failure=False):
     """Takes instances back that were left on their way up."""
     LifecycleProcessor(graph, node_instances, related_nodes, ignore_failure=ignore_failure,
                        name_prefix=name_prefix).rollback()
 
 
-def heal_node_instances(graph, node_instances, related_nodes=None, name_prefix=''):
+def heal_node_instances(graph, node_instances, related_nodes=None, name_prefix='', ignore_failure=False):
     """Runs the heal operations of instances."""
-    LifecycleProcessor(graph, node_instances, related_nodes, name_prefix=name_prefix)._run(
-        'heal', lambda instance, graph: _single(instance, graph, 'heal_', _LIFE + 'heal', 'Healing node instance', 'Node instance healed'), True)
+    LifecycleProcessor(graph, node_instances, related_nodes, ignore_failure=ignore_failure,
+                       name_prefix=name_prefix).heal()
 
 
 def update_node_instances(graph, node_instances, related_nodes=None, name_prefix=''):
     """Runs the update operations of instances."""
-    def steps(instance, graph):
-        return _single(instance, graph, 'update_', [
-            _LIFE + name for name in ('preupdate', 'update', 'postupdate', 'update_config', 'update_apply', 'update_postapply')],
-            'Updating node instance', 'Node instance updated')
-    LifecycleProcessor(graph, node_instances, related_nodes, name_prefix=name_prefix)._run('update', steps, True)
+    LifecycleProcessor(graph, node_instances, related_nodes, name_prefix=name_prefix).update()
+
+
+def heal_node_instance_subgraph(instance, graph, ignore_failure=False):
+    """The subgraph that runs an instance's heal operation."""
+    subgraph = _single(instance, graph, 'heal_', _LIFE + 'heal', 'Healing node instance', 'Node instance healed')
+    if ignore_failure:
+        _ignore_failures(subgraph, instance)
+    return subgraph
+
+
+def update_node_instance_subgraph(instance, graph):
+    """The subgraph that runs an instance's update operations."""
+    return _single(instance, graph, 'update_', [
+        _LIFE + name for name in ('preupdate', 'update', 'postupdate', 'update_config', 'update_apply', 'update_postapply')],
+        'Updating node instance', 'Node instance updated')
 
 
 def execute_establish_relationships(graph, node_instances, related_nodes=None, modified_relationship_ids=None):
@@ -96,6 +107,12 @@ class LifecycleProcessor(object):
 
     def rollback(self):
         self._run('rollback', self._with_failures(rollback_node_instance_subgraph), False, 'unlink')
+
+    def heal(self):
+        self._run('heal', self._with_failures(heal_node_instance_subgraph), True)
+
+    def update(self):
+        self._run('update', update_node_instance_subgraph, True)
 
     def _with_failures(self, function):
         return lambda instance, graph: function(instance, graph, ignore_failure=self.ignore_failure)

@@ -3,9 +3,11 @@
 The orchestrator runs them: see tasks_graph. Here they are descriptions, with
 handlers that are called when they have ended.
 """
+import copy
 import json
 import threading
 import uuid
+from typing import Optional
 
 from cloudify import _gaps, exceptions, utils
 from cloudify.constants import (  # noqa: F401
@@ -40,19 +42,23 @@ class HandlerResult(object):
         return 'HandlerResult({0})'.format(self.action)
 
     @classmethod
-    def retry(cls, ignore_total_retries=False, retry_after=None):
+    def retry(cls, ignore_total_retries: bool = False, retry_after: Optional[float] = None) -> 'HandlerResult':
+        """Runs the task again, after its interval or the given seconds, if it has retries left."""
         return cls(cls.HANDLER_RETRY, ignore_total_retries, retry_after)
 
     @classmethod
-    def fail(cls):
+    def fail(cls) -> 'HandlerResult':
+        """Lets the graph, or the subgraph that the task is in, fail."""
         return cls(cls.HANDLER_FAIL)
 
     @classmethod
-    def cont(cls):
+    def cont(cls) -> 'HandlerResult':
+        """Goes on with what waited for the task."""
         return cls(cls.HANDLER_CONTINUE)
 
     @classmethod
-    def ignore(cls):
+    def ignore(cls) -> 'HandlerResult':
+        """Goes on as if the task had not failed."""
         return cls(cls.HANDLER_IGNORE)
 
 
@@ -126,9 +132,15 @@ class WorkflowTaskResult(object):
 
 
 class WorkflowTask(object):
-    """A task. kind is what the orchestrator does with it."""
+    """A task: something that a graph consists of.
 
-    kind = None
+    on_success(task) and on_failure(task) may be set. They are called when it has
+    ended and return a HandlerResult; without them a task that failed is tried
+    again, or not, as its error and total_retries say. Then task.async_result has
+    the result and task.error the error.
+    """
+
+    kind = None  # what the orchestrator does with it
 
     def __init__(self, workflow_context, task_id=None, info=None, on_success=None, on_failure=None,
                  total_retries=DEFAULT_TOTAL_RETRIES, retry_interval=DEFAULT_RETRY_INTERVAL, timeout=None,
@@ -144,7 +156,7 @@ class WorkflowTask(object):
         self.timeout_recoverable = timeout_recoverable
         self.send_task_events = send_task_events
         self.current_retries = 0
-        self.execute_after = None
+        self.execute_after = None  # seconds since 1970
         self.retried_task = None
         self.containing_subgraph = None
         self.error = None
@@ -165,39 +177,49 @@ class WorkflowTask(object):
         return self.info or self.name
 
     @property
-    def task_type(self):
+    def task_type(self) -> str:
+        """The kind of task."""
         return type(self).__name__
 
     @property
-    def name(self):
+    def name(self) -> str:
+        """What the events call it."""
         return type(self).__name__
 
     @property
-    def short_description(self):
+    def short_description(self) -> str:
+        """The task and what it acts on, for errors."""
         return self.name
 
     @property
-    def cloudify_context(self):
+    def cloudify_context(self) -> dict:
+        """What an operation will see of whom it runs for."""
         return {}
 
     @property
-    def is_subgraph(self):
+    def is_subgraph(self) -> bool:
+        """Tells whether it is a graph itself."""
         return False
 
     @property
-    def is_terminated(self):
+    def is_terminated(self) -> bool:
+        """Tells whether it has ended."""
         return self._state in TERMINATED_STATES
 
-    def is_nop(self):
+    def is_nop(self) -> bool:
+        """Tells whether there is nothing to do."""
         return False
 
-    def is_local(self):
+    def is_local(self) -> bool:
+        """Tells whether it is no operation of a plugin."""
         return True
 
-    def is_remote(self):
+    def is_remote(self) -> bool:
+        """Tells whether it is an operation of a plugin."""
         return not self.is_local()
 
-    def get_state(self):
+    def get_state(self) -> str:
+        """Its state, as far as the workflow has been told: see the TASK_ constants."""
         return self._state
 
     def set_state(self, state, result=None, exception=None):
@@ -207,9 +229,35 @@ class WorkflowTask(object):
         if not self.is_terminated:
             self._state = state
 
-    def apply_async(self):
+    def apply_async(self) -> WorkflowTaskResult:
         """Runs the task by itself, at once."""
         return self.workflow_context._run_alone(self)
+
+    def duplicate_for_retry(self, execute_after=None):
+        """The task once more, as a handler may give it in HandlerResult.retried_task.
+
+        execute_after is when to run it, in seconds since 1970.
+        """
+        again = copy.copy(self)
+        again.id = str(uuid.uuid4())
+        again.current_retries = self.current_retries + 1
+        again.retried_task = self.id
+        again.execute_after = execute_after
+        again.error, again._state = None, TASK_PENDING
+        again.async_result = WorkflowTaskResult(again)
+        return again
+
+    @property
+    def dependency_error(self) -> bool:
+        """Tells whether the task will not run because what it depends on has failed.
+
+        The orchestrator knows; such a task stays pending.
+        """
+        return False
+
+    def dump(self) -> dict:
+        """What is kept of the task."""
+        return dict(self._describe(None, False), id=self.id, type=self.task_type)
 
     def _payload(self):
         return {}
@@ -330,6 +378,12 @@ class _BuiltinTask(WorkflowTask):
     def __init__(self, workflow_context, **options):
         options['total_retries'] = 0
         super(_BuiltinTask, self).__init__(workflow_context, **options)
+        self._values = {}
+
+    @property
+    def kwargs(self) -> dict:
+        """What the task does it with."""
+        return dict(self._values)
 
 
 class SetNodeInstanceStateTask(_BuiltinTask):
@@ -343,6 +397,16 @@ class SetNodeInstanceStateTask(_BuiltinTask):
 
     def _payload(self):
         return self._values
+
+
+class UpdateExecutionStatusTask(_BuiltinTask):
+    """The status of an execution is the orchestrator's; this does nothing."""
+
+    kind = 'NOPLocalWorkflowTask'
+
+    def __init__(self, status=None, workflow_context=None, **options):
+        super(UpdateExecutionStatusTask, self).__init__(workflow_context, **options)
+        self._values = {'status': status}
 
 
 class SendNodeEventTask(_BuiltinTask):

@@ -1,5 +1,8 @@
 """Graphs of tasks. They are built here and run by the orchestrator."""
+from __future__ import annotations
+
 import functools
+from typing import List, Optional
 
 from cloudify import _gaps
 from cloudify.workflows import tasks, workflow_api
@@ -63,21 +66,34 @@ class TaskDependencyGraph(object):
         self._waits = {}
         self._name = None
         self._described = None
+        self._runs = False
 
     @property
-    def tasks(self):
+    def tasks(self) -> List[tasks.WorkflowTask]:
+        """The tasks that have not run."""
         return list(self._tasks.values())
 
-    def add_task(self, task):
+    def add_task(self, task: tasks.WorkflowTask) -> None:
+        """Adds a task. It runs as soon as all that it depends on have ended.
+
+        A handler may add tasks to the graph that is running.
+        """
         if task.id not in self._tasks:
             self._tasks[task.id] = task
             self._waits[task.id] = {}
 
-    def get_task(self, task_id):
+    def get_task(self, task_id: str) -> Optional[tasks.WorkflowTask]:
+        """The task of that id, or None."""
         return self._tasks.get(task_id)
 
-    def remove_task(self, task):
-        """Removes a task, and the members of a subgraph with it."""
+    def remove_task(self, task: tasks.WorkflowTask) -> None:
+        """Removes a task, and the members of a subgraph with it.
+
+        Of a graph that is running nothing can be taken out but what belongs to a
+        subgraph that has ended.
+        """
+        if self._runs and task.id in self._tasks and not _ended(task):
+            raise RuntimeError('{0} cannot be taken out of a graph that is running'.format(task))
         if task.is_subgraph:
             for member in list(task.tasks.values()):
                 self.remove_task(member)
@@ -88,7 +104,7 @@ class TaskDependencyGraph(object):
         for waits in self._waits.values():
             waits.pop(task.id, None)
 
-    def add_dependency(self, src_task, dst_task):
+    def add_dependency(self, src_task: tasks.WorkflowTask, dst_task: tasks.WorkflowTask) -> None:
         """Makes src_task wait for dst_task."""
         if src_task == dst_task:
             return
@@ -97,25 +113,30 @@ class TaskDependencyGraph(object):
                 raise RuntimeError('{0} not in graph: {1}'.format(role, task))
         self._waits[src_task.id][dst_task.id] = dst_task
 
-    def remove_dependency(self, src_task, dst_task):
+    def remove_dependency(self, src_task: tasks.WorkflowTask, dst_task: tasks.WorkflowTask) -> None:
+        """Makes src_task not wait for dst_task any more, in a graph that is not running."""
+        if self._runs:
+            raise RuntimeError('a dependency cannot be taken out of a graph that is running')
         for task, role in ((src_task, 'src'), (dst_task, 'dst')):
             if task.id not in self._tasks:
                 raise RuntimeError('{0} not in graph: {1}'.format(role, task))
         self._waits[src_task.id].pop(dst_task.id, None)
 
-    def sequence(self):
+    def sequence(self) -> TaskSequence:
+        """A sequence of tasks in the graph."""
         return TaskSequence(self)
 
-    def subgraph(self, name):
+    def subgraph(self, name: str) -> 'SubgraphTask':
+        """Adds a subgraph, which is a task and a graph by itself."""
         task = SubgraphTask(self, info={'name': name} if not isinstance(name, dict) else name,
                             **self.default_subgraph_task_config)
         self.add_task(task)
         return task
 
-    def optimize(self):
+    def optimize(self) -> None:
         """The orchestrator drops tasks that do nothing; nothing is to be done here."""
 
-    def linearize(self):
+    def linearize(self) -> List[tasks.WorkflowTask]:
         """The tasks in an order in which they can run."""
         done, order = set(), []
         while len(order) < len(self._tasks):
@@ -127,28 +148,37 @@ class TaskDependencyGraph(object):
             done.update(task.id for task in ready)
         return order
 
-    def store(self, name, optimize=True):
+    def store(self, name: str, optimize: bool = True) -> None:
         """Keeps the graph under a name for the time that the execution is resumed."""
         self._name = name
         if not self.ctx.dry_run:
             self._described = self._describe(store=True)
             self.ctx._keep('stored graph ' + name, self._described)
 
-    def execute(self):
-        """Runs the graph to its end; raises if it failed or was cancelled."""
+    def execute(self) -> None:
+        """Runs the graph to its end and leaves it empty.
+
+        Raises WorkflowFailed if a task failed that nobody took care of, and
+        ExecutionCancelled if the execution is being cancelled. After a failure
+        tasks that do not depend on it go on for ctx.wait_after_fail seconds.
+        """
         if not self._tasks:
             if workflow_api.has_cancel_request():
                 raise workflow_api.ExecutionCancelled()
             return
+        self._runs = True
         try:
             self.ctx._execute_graph(self, self._name)
         finally:  # what has run is done; the graph may be filled and run again
-            self._tasks, self._waits, self._name = {}, {}, None
+            self._tasks, self._waits, self._name, self._runs = {}, {}, None, False
 
-    def _describe(self, store=False, only=None):
-        """The graph as the orchestrator is told of it: tasks in order, with indices."""
-        chosen = [task for task in self._tasks.values() if only is None or task.id in only]
-        at = {task.id: index for index, task in enumerate(chosen)}
+    def _describe(self, store=False, only=None, places=None):
+        """The graph as the orchestrator is told of it.
+
+        Tasks refer to each other by their places: indices, unless others are given.
+        """
+        chosen = self.tasks if only is None else only
+        at = places or {task.id: index for index, task in enumerate(chosen)}
         described = []
         for task in chosen:
             entry = task._describe(self._name, store)
@@ -182,8 +212,17 @@ class TaskDependencyGraph(object):
         return graph
 
 
+def _ended(task):
+    """Tells whether a task has ended, or a subgraph that it belongs to."""
+    return task.is_terminated or task.containing_subgraph is not None and _ended(task.containing_subgraph)
+
+
 class SubgraphTask(tasks.WorkflowTask):
-    """A part of a graph that is a task itself."""
+    """A part of a graph that is a task itself.
+
+    It starts like a task, and then its members may. It ends well when all of
+    them have, and fails with the first of them that does; failed_task is that.
+    """
 
     kind = 'SubgraphTask'
 

@@ -1,23 +1,24 @@
 """The context of a workflow: what `from cloudify.workflows import ctx` leads to."""
-import copy
 import hashlib
 import json
 import os
 import tempfile
 import threading
 import time
-import uuid
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from cloudify import _gaps, exceptions, utils
 from cloudify.state import current_workflow_ctx
-from cloudify.workflows import tasks, workflow_api
+from cloudify.workflows import tasks
+from cloudify.workflows._nodes import (  # noqa: F401
+    CloudifyWorkflowNode, CloudifyWorkflowNodeInstance, CloudifyWorkflowRelationship,
+    CloudifyWorkflowRelationshipInstance, Modification, ModificationNodes, WorkflowNodesAndInstancesContainer)
+from cloudify.workflows._running import Run, raise_failure
 from cloudify.workflows.tasks_graph import TaskDependencyGraph
 
 __getattr__ = _gaps.filler(__name__)
 
 DEFAULT_LOCAL_TASK_THREAD_POOL_SIZE = 8
-
-_CONTAINED_IN = 'cloudify.relationships.contained_in'
 
 # What inputs with declared types may be.
 _TYPES = {
@@ -35,244 +36,6 @@ def task_config(function=None, **config):
     return mark(function) if function is not None else mark
 
 
-class CloudifyWorkflowRelationship(object):
-    """A relationship of a node."""
-
-    def __init__(self, ctx, node, facts):
-        self.ctx = ctx
-        self.node = node
-        self._relationship = facts
-
-    type = property(lambda self: self._relationship['type'])
-    target_id = property(lambda self: self._relationship['target_id'])
-    target_node = property(lambda self: self.ctx.get_node(self.target_id))
-    source_operations = property(lambda self: self._relationship.get('source_operations') or {})
-    target_operations = property(lambda self: self._relationship.get('target_operations') or {})
-    properties = property(lambda self: self._relationship.get('properties') or {})
-
-    def is_derived_from(self, other_relationship):
-        return other_relationship in (self._relationship.get('type_hierarchy') or [])
-
-
-class CloudifyWorkflowRelationshipInstance(object):
-    """A relationship of a node instance."""
-
-    def __init__(self, ctx, node_instance, facts):
-        self.ctx = ctx
-        self.node_instance = node_instance
-        self._facts = facts
-
-    type = property(lambda self: self._facts['type'])
-    source_id = property(lambda self: self.node_instance.id)
-    target_id = property(lambda self: self._facts['target_id'])
-    target_node_instance = property(lambda self: self.ctx.get_node_instance(self.target_id))
-    relationship = property(lambda self: self.node_instance.node._declared(self._facts))
-
-    def __repr__(self):
-        return '<Relationship {0} -> {1}>'.format(self.source_id, self.target_id)
-
-    def execute_source_operation(self, operation, kwargs=None, allow_kwargs_override=False, send_task_events=True):
-        return self.ctx._execute_operation(
-            operation, self.node_instance, self.relationship.source_operations, self.target_node_instance, True,
-            kwargs, allow_kwargs_override, send_task_events)
-
-    def execute_target_operation(self, operation, kwargs=None, allow_kwargs_override=False, send_task_events=True):
-        return self.ctx._execute_operation(
-            operation, self.target_node_instance, self.relationship.target_operations, self.node_instance, False,
-            kwargs, allow_kwargs_override, send_task_events)
-
-
-class CloudifyWorkflowNodeInstance(object):
-    """A node instance as it was when it was loaded."""
-
-    def __init__(self, ctx, node, facts):
-        self.ctx = ctx
-        self.node = node
-        self._node_instance = facts
-        self._details = None
-        self._logger = None
-        # Of several relationships to one instance the last one counts.
-        self._relationship_instances = {
-            r['target_id']: CloudifyWorkflowRelationshipInstance(ctx, self, r) for r in facts['relationships']}
-
-    def __eq__(self, other):
-        return isinstance(other, CloudifyWorkflowNodeInstance) and self.id == other.id
-
-    def __hash__(self):
-        return hash(self.id)
-
-    def __repr__(self):
-        return '<NodeInstance {0} ({1})>'.format(self.id, self.state)
-
-    id = property(lambda self: self._node_instance['id'])
-    node_id = property(lambda self: self._node_instance['node_id'])
-    state = property(lambda self: self._node_instance['state'])
-    deployment_id = property(lambda self: self.ctx.deployment.id)
-    modification = property(lambda self: self._node_instance.get('modification'))
-    scaling_groups = property(lambda self: self._node_instance.get('scaling_groups') or [])
-    system_properties = property(lambda self: self._node_instance.get('system_properties') or {})
-
-    @property
-    def relationships(self):
-        return iter(self._relationship_instances.values())
-
-    def _detail(self, name):
-        if self._details is None:
-            self._details = self.ctx._bridge.call('instance', id=self.id)
-        return self._details[name]
-
-    version = property(lambda self: self._detail('version'))
-    index = property(lambda self: self._detail('index'))
-
-    @property
-    def runtime_properties(self):
-        return copy.deepcopy(self._detail('runtime_properties'))
-
-    @property
-    def logger(self):
-        if self._logger is None:
-            from cloudify import _logging
-            self._logger = _logging.logger(
-                self.ctx._bridge, '{0}-{1}'.format(self.ctx.execution_id, self.id), node_id=self.id)
-        return self._logger
-
-    @property
-    def contained_instances(self):
-        """The instances that are contained in this one directly."""
-        return [instance for instance in self.ctx.node_instances if any(
-            r.target_id == self.id and r.relationship.is_derived_from(_CONTAINED_IN)
-            for r in instance.relationships)]
-
-    def get_contained_subgraph(self):
-        """This instance and all that are contained in it."""
-        found, look = set(), [self]
-        while look:
-            instance = look.pop()
-            if instance not in found:
-                found.add(instance)
-                look.extend(instance.contained_instances)
-        return found
-
-    def set_state(self, state):
-        if self.ctx.dry_run:
-            return self.ctx._process_task(tasks.NOPLocalWorkflowTask(self.ctx))
-        self._node_instance['state'] = state
-        return self.ctx._process_task(tasks.SetNodeInstanceStateTask(
-            self.id, state, workflow_context=self.ctx, info=state))
-
-    def get_state(self):
-        return self.ctx._process_task(tasks.GetNodeInstanceStateTask(self.id, workflow_context=self.ctx))
-
-    def send_event(self, event, additional_context=None):
-        return self.ctx._process_task(tasks.SendNodeEventTask(
-            self.id, event, additional_context, workflow_context=self.ctx, info=str(event)))
-
-    def execute_operation(self, operation, kwargs=None, allow_kwargs_override=False, send_task_events=True):
-        return self.ctx._execute_operation(
-            operation, self, self.node.operations, None, None, kwargs, allow_kwargs_override, send_task_events)
-
-
-class CloudifyWorkflowNode(object):
-    """A node as it was when it was loaded."""
-
-    def __init__(self, ctx, facts):
-        self.ctx = ctx
-        self._node = facts
-        self._relationships = {
-            r['target_id']: CloudifyWorkflowRelationship(ctx, self, r) for r in facts['relationships']}
-        self._node_instances = {}
-
-    def __repr__(self):
-        return '<Node {0}>'.format(self.id)
-
-    id = property(lambda self: self._node['id'])
-    type = property(lambda self: self._node['type'])
-    type_hierarchy = property(lambda self: self._node['type_hierarchy'])
-    properties = property(lambda self: self._node['properties'])
-    plugins = property(lambda self: self._node['plugins'])
-    plugins_to_install = property(lambda self: [p for p in self._node['plugins'] if p.get('install')])
-    host_id = property(lambda self: self._node['host_id'])
-    host_node = property(lambda self: self.ctx.get_node(self.host_id))
-    number_of_instances = property(lambda self: self._node['number_of_instances'])
-    planned_number_of_instances = property(lambda self: self._node['number_of_instances'])
-    operations = property(lambda self: self._node['operations'])
-
-    @property
-    def relationships(self):
-        return iter(self._relationships.values())
-
-    @property
-    def instances(self):
-        return iter(self._node_instances.values())
-
-    def has_operation(self, operation_interface):
-        return bool((self.operations.get(operation_interface) or {}).get('operation'))
-
-    def get_relationship(self, target_id):
-        return self._relationships.get(target_id)
-
-    def _declared(self, instance_relationship):
-        """The node's relationship that an instance's was made from."""
-        for r in self._node['relationships']:
-            if r['target_id'] == instance_relationship['target_name'] and r['type'] == instance_relationship['type']:
-                return CloudifyWorkflowRelationship(self.ctx, self, r)
-        return self._relationships.get(instance_relationship['target_name'])
-
-
-class _Container(object):
-    """Nodes and instances that belong together."""
-
-    def __init__(self, ctx, facts):
-        self._nodes = {n['id']: CloudifyWorkflowNode(ctx, n) for n in facts['nodes']}
-        self._instances = {}
-        for i in facts['instances']:
-            node = self._nodes.get(i['node_id'])
-            if node is None:
-                continue
-            instance = CloudifyWorkflowNodeInstance(ctx, node, i)
-            self._instances[instance.id] = node._node_instances[instance.id] = instance
-
-    @property
-    def nodes(self):
-        return iter(self._nodes.values())
-
-    @property
-    def node_instances(self):
-        return iter(self._instances.values())
-
-    def get_node(self, node_id):
-        return self._nodes.get(node_id)
-
-    def get_node_instance(self, node_instance_id):
-        return self._instances.get(node_instance_id)
-
-
-class Modification(object):
-    """A change of how many instances there are."""
-
-    def __init__(self, ctx, facts):
-        self.ctx = ctx
-        self.id = facts['id']
-        nodes = [n._node for n in ctx.nodes]
-        self.added = _Part(ctx, {'nodes': nodes, 'instances': facts['added']})
-        self.removed = _Part(ctx, {'nodes': nodes, 'instances': facts['removed']})
-
-    def finish(self):
-        self.ctx._bridge.call('finish_modification', id=self.id)
-
-    def rollback(self):
-        self.ctx._bridge.call('rollback_modification', id=self.id)
-
-
-class _Part(_Container):
-    """The instances that come, or go, with those around them."""
-
-    def __init__(self, ctx, facts):
-        view = copy.copy(ctx)  # looks instances up here
-        view._container = self
-        super(_Part, self).__init__(view, facts)
-
-
 class _Facts(object):
 
     def __init__(self, facts):
@@ -282,38 +45,127 @@ class _Facts(object):
 class WorkflowDeploymentContext(_Facts):
     """ctx.deployment."""
 
+    id: str
+    tenant_name: str
+    display_name: str
+    creator: str
+    runtime_only_evaluation: bool
+    resource_tags: Dict[str, Any]
+    scaling_groups: Dict[str, dict]
+
     def __init__(self, ctx, facts):
         super(WorkflowDeploymentContext, self).__init__(facts)
-        self._ctx = ctx
+        self.workflow_ctx = self._ctx = ctx
 
-    def start_modification(self, nodes):
+    def start_modification(self, nodes: Dict[str, dict]) -> Modification:
+        """Begins to change how many instances there are.
+
+        nodes gives the new number by the name of a node or a scaling group:
+
+            {'web': {'instances': 3, 'removed_ids_include_hint': ['web_a1b2c3']}}
+
+        The instances in added exist now; those in removed go with finish(). One
+        modification of a deployment can be under way at a time. A workflow that
+        runs again after a crash is given the one that it had started.
+        """
         return Modification(self._ctx, self._ctx._bridge.call('start_modification', changes=nodes))
 
-    def list_started_modifications(self):
+    def list_started_modifications(self) -> List[Modification]:
+        """The modifications of the deployment that are under way."""
         return [Modification(self._ctx, m) for m in self._ctx._bridge.call('list_modifications')]
 
 
-class _Handler(object):
-    """ctx.internal.handler."""
+# What ctx.internal.handler offers of what the context itself has.
+_HANDLED = frozenset((
+    'get_operations', 'update_operation', 'get_tasks_graph', 'store_tasks_graph', 'store_operation', 'remove_operation',
+    'get_execution', 'update_node_instance', 'set_deployment_attributes', 'get_deployment_update',
+    'set_deployment_update_attributes', 'get_blueprint', 'get_deployment', 'list_nodes', 'list_node_instances',
+    'update_node', 'delete_node', 'delete_node_instance', 'create_nodes', 'create_node_instances',
+    'list_execution_schedules', 'update_execution_schedule', 'create_execution_schedule', 'get_managers', 'list_idds',
+    'update_idds', 'get_secret', 'start_execution', 'cleanup',
+))
+
+
+class CloudifyWorkflowContextHandler(object):
+    """ctx.internal.handler: what the orchestrator stores."""
 
     def __init__(self, ctx):
-        self._ctx = ctx
+        self.workflow_ctx = ctx
+
+    def __getattr__(self, name):
+        if name in _HANDLED:
+            return getattr(self.workflow_ctx, name)
+        raise AttributeError('the handler of the workflow context has no attribute {0!r}'.format(name))
 
     @property
     def rest_client(self):
+        """A client of the manager's REST API, with the rights of the execution."""
         from cloudify import manager
         return manager.get_rest_client()
 
-    bootstrap_context = property(lambda self: self._ctx.internal.bootstrap_context)
-    scaling_groups = property(lambda self: self._ctx.deployment.scaling_groups)
+    @property
+    def bootstrap_context(self) -> dict:
+        """The manager's settings."""
+        return self.workflow_ctx.internal.bootstrap_context
+
+    @property
+    def scaling_groups(self) -> dict:
+        """The deployment's scaling groups."""
+        return self.workflow_ctx.deployment.scaling_groups
+
+    @property
+    def operation_cloudify_context(self) -> dict:
+        """What the contexts of operations have in common."""
+        ctx = self.workflow_ctx
+        return {'local': ctx.local, 'rest_token': ctx.rest_token, 'rest_host': ctx.rest_host, 'rest_port': ctx.rest_port,
+                'bypass_maintenance': ctx.bypass_maintenance, 'workflow_parameters': ctx.parameters,
+                'execution_token': ctx.execution_token, 'execution_creator_username': ctx.execution_creator_username}
+
+    def get_nodes(self):
+        """The nodes as the REST API shows them."""
+        return self.rest_client.nodes.list(deployment_id=self.workflow_ctx.deployment.id, _get_all_results=True)
+
+    def get_node_instances(self):
+        """The node instances as the REST API shows them."""
+        return self.rest_client.node_instances.list(
+            deployment_id=self.workflow_ctx.deployment.id, _get_all_results=True)
+
+    def send_workflow_event(self, event_type, message=None, args=None, additional_context=None):
+        """Stores an event of the execution."""
+        self.workflow_ctx.internal.send_workflow_event(event_type, message, args, additional_context)
+
+    def evaluate_functions(self, deployment_id, ctx, payload):
+        """The payload with its intrinsic functions evaluated."""
+        return self.workflow_ctx.internal.evaluate_functions(deployment_id, ctx, payload)
+
+
+class LocalTasksProcessing(object):
+    """ctx.internal.local_tasks_processor."""
+
+    def __init__(self, ctx):
+        self.workflow_ctx = ctx
+        self.stopped = False
+
+    def add_task(self, task):
+        """Runs a task of the workflow itself, or any function, in a thread of its own."""
+        if isinstance(task, tasks.WorkflowTask):
+            return task.apply_async()
+        threading.Thread(target=task, daemon=True).start()
+
+    def start(self):
+        """There is nothing to start."""
+
+    def stop(self):
+        """There is nothing to stop."""
 
 
 class CloudifyWorkflowContextInternal(object):
-    """ctx.internal."""
+    """ctx.internal: what custom workflows reach below the context for."""
 
     def __init__(self, ctx, settings):
         self.workflow_context = ctx
-        self.handler = _Handler(ctx)
+        self.handler = CloudifyWorkflowContextHandler(ctx)
+        self.local_tasks_processor = LocalTasksProcessing(ctx)
         self.graph_mode = False
         self._settings = settings
         self._task_graph = None
@@ -321,31 +173,60 @@ class CloudifyWorkflowContextInternal(object):
             'task_retries': settings['task_retries'], 'task_retry_interval': settings['retry_interval'],
             'subgraph_retries': settings['subgraph_retries']}}
 
-    def get_task_configuration(self):
+    def get_task_configuration(self) -> dict:
+        """The manager's total_retries and retry_interval of tasks."""
         return {'total_retries': self._settings['task_retries'], 'retry_interval': self._settings['retry_interval']}
 
-    def get_subgraph_task_configuration(self):
+    def get_subgraph_task_configuration(self) -> dict:
+        """The manager's total_retries of subgraphs."""
         return {'total_retries': self._settings['subgraph_retries']}
 
     @property
-    def task_graph(self):
+    def task_graph(self) -> TaskDependencyGraph:
+        """The workflow's graph, which ctx.graph_mode() returns, too."""
         if self._task_graph is None:
             self._task_graph = TaskDependencyGraph(
                 self.workflow_context, default_subgraph_task_config=self.get_subgraph_task_configuration())
         return self._task_graph
 
+    def add_local_task(self, task):
+        """Runs a task of the workflow itself, or any function, in a thread of its own."""
+        return self.local_tasks_processor.add_task(task)
+
     def send_workflow_event(self, event_type, message=None, args=None, additional_context=None):
+        """Stores an event of the execution, at once."""
         self.workflow_context._bridge.tell('event', message=str(message), event_type=event_type)
 
     def send_task_event(self, state, task, event=None):
         """The orchestrator tells of tasks itself."""
 
     def evaluate_functions(self, deployment_id, ctx, payload):
+        """The payload with its intrinsic functions evaluated."""
         return self.handler.rest_client.evaluate.functions(deployment_id, ctx, payload)['payload']
 
 
 class CloudifyWorkflowContext(object):
-    """The context of one workflow."""
+    """The context of one workflow.
+
+    A method that makes a task starts it at once and returns what becomes of it
+    (see tasks.WorkflowTaskResult); after graph_mode() it returns the task, to be
+    put into the graph.
+    """
+
+    execution_id: str
+    workflow_id: str
+    tenant_name: str
+    execution_creator_username: str
+    dry_run: bool
+    resume: bool
+    local: bool
+    bypass_maintenance: bool
+    wait_after_fail: int
+    rest_host: Optional[str]
+    rest_port: Optional[int]
+    rest_token: Optional[str]
+    execution_token: Optional[str]
+    amqp_handlers = ()
 
     def __init__(self, bridge):
         self._bridge = bridge
@@ -355,11 +236,11 @@ class CloudifyWorkflowContext(object):
         self.blueprint = _Facts(told['blueprint'])
         self.deployment = WorkflowDeploymentContext(self, told['deployment'])
         self.internal = CloudifyWorkflowContextInternal(self, told['settings'])
-        self._container = _Container(self, {'nodes': told['nodes'], 'instances': told['instances']})
+        self._container = WorkflowNodesAndInstancesContainer(self, {'nodes': told['nodes'], 'instances': told['instances']})
         self._logger = None
         self._lock = threading.Lock()
         self._named = {}  # how many there are of each name
-        self._running = {}  # tasks of graphs that run, by the id that the orchestrator has
+        self._runs = []  # graphs that run
         self._alone = []
         self._used = False
 
@@ -371,20 +252,29 @@ class CloudifyWorkflowContext(object):
 
     # Nodes and instances.
 
-    nodes = property(lambda self: self._container.nodes)
-    node_instances = property(lambda self: self._container.node_instances)
+    @property
+    def nodes(self) -> Iterator[CloudifyWorkflowNode]:
+        """The deployment's nodes. It can be gone through once; ask again for another time."""
+        return self._container.nodes
 
-    def get_node(self, node_id):
+    @property
+    def node_instances(self) -> Iterator[CloudifyWorkflowNodeInstance]:
+        """The deployment's node instances, as nodes are given."""
+        return self._container.node_instances
+
+    def get_node(self, node_id: str) -> Optional[CloudifyWorkflowNode]:
+        """The node of that name, or None."""
         return self._container.get_node(node_id)
 
-    def get_node_instance(self, node_instance_id):
+    def get_node_instance(self, node_instance_id: str) -> Optional[CloudifyWorkflowNodeInstance]:
+        """The node instance of that id, or None."""
         return self._container.get_node_instance(node_instance_id)
 
-    def refresh_node_instances(self):
+    def refresh_node_instances(self) -> None:
         """Loads all nodes and instances again; there are new objects then."""
         told = self._bridge.call('deployment')
         self.deployment.scaling_groups = told['scaling_groups']
-        self._container = _Container(self, told)
+        self._container = WorkflowNodesAndInstancesContainer(self, told)
 
     def _state_of(self, node_instance_id):
         for instance in self._bridge.call('deployment')['instances']:
@@ -412,8 +302,11 @@ class CloudifyWorkflowContext(object):
 
     # Tasks.
 
-    def graph_mode(self):
-        """From now on tasks are put into a graph that is returned."""
+    def graph_mode(self) -> TaskDependencyGraph:
+        """From now on tasks are made for a graph, which is returned.
+
+        It is an error once tasks were started without one.
+        """
         if self._used:
             raise RuntimeError('Cannot switch to graph mode when tasks have already been executed')
         self.internal.graph_mode = True
@@ -466,9 +359,13 @@ class CloudifyWorkflowContext(object):
                                send_task_events=send_task_events, total_retries=total_retries,
                                retry_interval=retry_interval)
 
-    def local_task(self, local_task, node=None, info=None, kwargs=None, task_id=None, name=None, send_task_events=True,
+    def local_task(self, local_task: Callable, node=None, info=None, kwargs=None, task_id=None, name=None, send_task_events=True,
                    override_task_config=False, total_retries=None, retry_interval=None):
-        """Runs a function in the workflow's process."""
+        """Runs a function in the workflow's process; see task_config for its defaults.
+
+        Its result must be JSON. A graph that is found again after a crash keeps the
+        task, but not the function.
+        """
         settings = {'kwargs': kwargs, 'name': name, 'node': node, 'info': info, 'task_id': task_id,
                     'send_task_events': send_task_events}
         marked = dict(getattr(local_task, 'workflow_task_config', None) or {})
@@ -483,13 +380,16 @@ class CloudifyWorkflowContext(object):
 
     def remote_task(self, kwargs, cloudify_context, task_id, task_queue=None, task_target=None, send_task_events=True,
                     total_retries=None, retry_interval=None):
+        """Runs an operation of a plugin as the context says."""
         configured = self.internal.get_task_configuration()
         return self._process_task(tasks.RemoteWorkflowTask(
             kwargs, cloudify_context, self, task_id=task_id, send_task_events=send_task_events,
             total_retries=_chosen(total_retries, configured['total_retries']),
             retry_interval=_chosen(retry_interval, configured['retry_interval'])))
 
-    def send_event(self, event, event_type='workflow_stage', args=None, additional_context=None):
+    def send_event(self, event: str, event_type: str = 'workflow_stage', args: Optional[dict] = None,
+                   additional_context: Optional[dict] = None):
+        """Tells something of the workflow in the execution's events."""
         return self._process_task(tasks.SendWorkflowEventTask(
             event, event_type, args, additional_context, workflow_context=self))
 
@@ -520,22 +420,19 @@ class CloudifyWorkflowContext(object):
 
     def _execute_graph(self, graph, name):
         """Runs a graph. Without a name it is found again by what it does."""
-        made = graph.tasks
         described = graph._describe()
         name = name or self._next_name('graph', described)
-        run = _Run(self, name, made)
-        for entry, task in zip(described, made):
+        run = Run(self, graph, name)
+        for entry, task in zip(described, graph.tasks):
             entry['key'] = run.key(task)
         with self._lock:
-            self._running.update(run.by_key)
+            self._runs.append(run)
         try:
             ended = self._bridge.call('execute', name=name, tasks=described)
         finally:
             with self._lock:
-                for key in run.by_key:
-                    self._running.pop(key, None)
+                self._runs.remove(run)
         run.settle(ended)
-        return ended
 
     def _run_alone(self, task):
         """Starts one task; its result can be waited for."""
@@ -560,33 +457,47 @@ class CloudifyWorkflowContext(object):
         for thread in self._alone:
             thread.join(None if end is None else max(0, end - time.monotonic()))
 
-    def _task(self, key):
+    def _run_of(self, key):
+        """The graph that runs and has the task of that key, or None."""
         with self._lock:
-            return self._running.get(key)
+            return next((run for run in self._runs if key in run.by_key), None)
+
+    def _task(self, key):
+        run = self._run_of(key)
+        return None if run is None else run.by_key[key]
 
     def _run_builtin(self, workflow_id, parameters):
         """Runs one of the orchestrator's own workflows as a part of this one."""
         name = self._next_name('workflow', [workflow_id, parameters])
-        _raise(self._bridge.call('builtin', name=name, workflow=workflow_id, parameters=parameters))
+        raise_failure(self._bridge.call('builtin', name=name, workflow=workflow_id, parameters=parameters))
         self.refresh_node_instances()
 
     # The rest of what the manager offers.
 
     @property
     def logger(self):
+        """A logger whose lines belong to the execution."""
         if self._logger is None:
             from cloudify import _logging
             self._logger = _logging.logger(self._bridge, self.execution_id)
         return self._logger
 
-    tenant = property(lambda self: {'name': self.tenant_name})
-    bootstrap_context = property(lambda self: self.internal.bootstrap_context)
+    @property
+    def tenant(self) -> dict:
+        """The tenant: its name."""
+        return {'name': self.tenant_name}
 
-    def get_resource(self, resource_path):
+    @property
+    def bootstrap_context(self) -> dict:
+        """The manager's settings."""
+        return self.internal.bootstrap_context
+
+    def get_resource(self, resource_path: str) -> bytes:
+        """A file of the deployment, the blueprint or the shared resources."""
         import base64
         return base64.b64decode(self._bridge.call('resource', path=resource_path))
 
-    def download_resource(self, resource_path, target_path=None):
+    def download_resource(self, resource_path: str, target_path: Optional[str] = None) -> str:
         """Writes a resource to a file and returns its path."""
         if not target_path:
             target_path = os.path.join(tempfile.mkdtemp(), os.path.basename(resource_path))
@@ -599,117 +510,126 @@ class CloudifyWorkflowContext(object):
     def _client(self):
         return self.internal.handler.rest_client
 
-    def get_execution(self, execution_id=None):
+    def get_execution(self, execution_id: Optional[str] = None):
+        """An execution as the REST API shows it; this one by default."""
         return self._client.executions.get(execution_id or self.execution_id)
 
-    def start_execution(self, deployment_id, workflow_id, **kwargs):
+    def start_execution(self, deployment_id: str, workflow_id: str, **kwargs):
+        """Starts a workflow of any deployment; it does not wait for it.
+
+        kwargs are those of the REST client's executions.start.
+        """
         return self._client.executions.start(deployment_id, workflow_id, **kwargs)
 
-    def get_deployment(self, deployment_id):
+    def get_deployment(self, deployment_id: str):
+        """A deployment as the REST API shows it."""
         return self._client.deployments.get(deployment_id)
 
-    def get_blueprint(self, blueprint_id):
+    def get_blueprint(self, blueprint_id: str):
+        """A blueprint as the REST API shows it."""
         return self._client.blueprints.get(blueprint_id)
 
-    def set_deployment_attributes(self, deployment_id, **kwargs):
+    def get_secret(self, key: str):
+        """A secret as the REST API shows it."""
+        return self._client.secrets.get(key)
+
+    def get_managers(self):
+        """The managers as the REST API shows them."""
+        return self._client.manager.get_managers()
+
+    def set_deployment_attributes(self, deployment_id: str, **kwargs):
+        """Changes what is stored of a deployment."""
         return self._client.deployments.set_attributes(deployment_id, **kwargs)
 
-    def get_deployment_update(self, update_id):
+    def get_deployment_update(self, update_id: str):
+        """A deployment update as the REST API shows it."""
         return self._client.deployment_updates.get(update_id)
 
-    def set_deployment_update_attributes(self, update_id, **kwargs):
+    def set_deployment_update_attributes(self, update_id: str, **kwargs):
+        """Changes what is stored of a deployment update."""
         return self._client.deployment_updates.set_attributes(update_id, **kwargs)
 
     def list_nodes(self, **kwargs):
+        """Nodes as the REST API shows them; kwargs are filters."""
         return self._client.nodes.list(**kwargs)
 
+    def create_nodes(self, deployment_id: str, nodes: List[dict]):
+        """Stores new nodes of a deployment."""
+        return self._client.nodes.create_many(deployment_id, nodes)
+
+    def update_node(self, deployment_id: str, node_id: str, **kwargs):
+        """Changes what is stored of a node."""
+        return self._client.nodes.update(deployment_id, node_id, **kwargs)
+
+    def delete_node(self, deployment_id: str, node_id: str):
+        """Deletes a node."""
+        return self._client.nodes.delete(deployment_id, node_id)
+
     def list_node_instances(self, **kwargs):
+        """Node instances as the REST API shows them; kwargs are filters."""
         return self._client.node_instances.list(**kwargs)
 
+    def create_node_instances(self, deployment_id: str, node_instances: List[dict]):
+        """Stores new node instances of a deployment."""
+        return self._client.node_instances.create_many(deployment_id, node_instances)
+
+    def delete_node_instance(self, node_id: str):
+        """Deletes a node instance, by its id."""
+        return self._client.node_instances.delete(node_id)
+
     def list_execution_schedules(self, **kwargs):
+        """Schedules as the REST API shows them; kwargs are filters."""
         return self._client.execution_schedules.list(**kwargs)
 
-    def create_execution_schedule(self, schedule_id, deployment_id, **kwargs):
+    def create_execution_schedule(self, schedule_id: str, deployment_id: str, **kwargs):
+        """Stores a new schedule."""
         return self._client.execution_schedules.create(schedule_id, deployment_id, **kwargs)
 
-    def update_execution_schedule(self, schedule_id, deployment_id, **kwargs):
+    def update_execution_schedule(self, schedule_id: str, deployment_id: str, **kwargs):
+        """Changes a schedule."""
         return self._client.execution_schedules.update(schedule_id, deployment_id, **kwargs)
 
     def list_idds(self, **kwargs):
+        """Inter-deployment dependencies as the REST API shows them; kwargs are filters."""
         return self._client.inter_deployment_dependencies.list(**kwargs)
 
-    def get_managers(self):
-        return self._client.manager.get_managers()
+    def update_idds(self, deployment_id: str, idds: List[dict]):
+        """Replaces the inter-deployment dependencies of a deployment."""
+        return self._client.inter_deployment_dependencies.update_all(deployment_id, idds)
 
-    def get_secret(self, key):
-        return self._client.secrets.get(key)
+    # Graphs as they are stored. The orchestrator stores and runs graphs itself;
+    # see tasks_graph.make_or_get_graph.
 
-    def get_operations(self, graph_id):
+    def get_tasks_graph(self, name: str):
+        """The stored graph of that name of this execution, or None."""
+        return next(iter(self._client.tasks_graphs.list(self.execution_id, name)), None)
+
+    def store_tasks_graph(self, name: str, operations: Optional[List[dict]] = None):
+        """Stores a graph with its operations."""
+        return self._client.tasks_graphs.create(self.execution_id, name, operations)
+
+    def get_operations(self, graph_id: str):
+        """The operations of a stored graph."""
         return self._client.operations.list(graph_id=graph_id)
 
-    def get_tasks_graph(self, name):
-        return self._client.tasks_graphs.list(self.execution_id, name).one()
+    def store_operation(self, task: tasks.WorkflowTask, dependencies: List[str], graph_id: str) -> bool:
+        """Adds an operation to a stored graph; tells whether that was possible."""
+        described = task._describe(None, True)
+        self._client.operations.create(
+            operation_id=task.id, graph_id=graph_id, name=task.name, type=task.task_type, dependencies=dependencies,
+            parameters={'info': described['info'], 'task_kwargs': described['payload']})
+        return True
 
-    def cleanup(self, finished=True):
+    def update_operation(self, operation_id: str, state: str, result: Any = None, exception: Any = None):
+        """Reports the state of a stored operation."""
+        return self._client.operations.update(operation_id, state, result=result, exception=exception)
+
+    def remove_operation(self, operation_id: str):
+        """Deletes a stored operation."""
+        return self._client.operations.delete(operation_id)
+
+    def cleanup(self, finished: bool = True) -> None:
         """There is nothing to clean up."""
-
-
-class _Run(object):
-    """A graph that is being run."""
-
-    _namespace = uuid.UUID('8d6d2a4e-6d5c-4a55-9d8e-0f1c3b2a7e90')
-
-    def __init__(self, ctx, name, made):
-        self._ctx = ctx
-        self._keys = {}
-        self.by_key = {}
-        for index, task in enumerate(made):
-            # The same graph of the same execution gets the same ids again.
-            text = '{0}/{1}/{2}'.format(ctx.execution_id, name, index)
-            key = str(uuid.uuid5(self._namespace, text))
-            self._keys[task.id] = key
-            self.by_key[key] = task
-
-    def key(self, task):
-        return self._keys[task.id]
-
-    def settle(self, ended):
-        """Tells the tasks what became of them; raises what became of the graph."""
-        results = ended.get('results') or {}
-        failures = ended.get('failures') or {}
-        for key, task in self.by_key.items():
-            if key in failures:
-                task.set_state(tasks.TASK_FAILED)
-                task.error = failures[key]
-                task.async_result._settle(None, error_of(failures[key]))
-            elif ended['outcome'] == 'succeeded':
-                task.set_state(tasks.TASK_SUCCEEDED)
-                task.async_result._settle(results.get(key), None)
-            elif ended['outcome'] == 'cancelled':
-                task.async_result._settle(None, workflow_api.ExecutionCancelled())
-            elif key in results:
-                task.set_state(tasks.TASK_SUCCEEDED)
-                task.async_result._settle(results[key], None)
-        _raise(ended)
-
-
-def error_of(failure):
-    """A failure of an operation as the exception that it means."""
-    message = failure.get('message') or ''
-    if failure.get('verdict') == 'non_recoverable':
-        return exceptions.NonRecoverableError(message)
-    if failure.get('verdict') == 'reschedule':
-        return exceptions.OperationRetry(message)
-    return exceptions.RecoverableError(message)
-
-
-def _raise(ended):
-    if ended['outcome'] == 'cancelled':
-        raise workflow_api.ExecutionCancelled()
-    if ended['outcome'] == 'failed':
-        error = exceptions.WorkflowFailed(ended['error'], hide_traceback=True)
-        error.outcome = ended['token']
-        raise error
 
 
 def _chosen(*values):
