@@ -80,7 +80,7 @@ var table = buildTable([]group{
 		execution_group_update event_create event_delete node_create node_update node_delete node_instance_create
 		node_instance_update node_instance_delete functions_evaluate filter_create filter_delete
 		inter_deployment_dependency_create inter_deployment_dependency_delete agent_create agent_update
-		plugins_update_create tenant_get`},
+		plugins_update_create tenant_get approval_answer`},
 	{writers, `blueprint_upload blueprint_delete blueprint_update plugin_upload plugin_delete plugin_update
 		secret_create secret_update secret_delete secret_export secret_import site_create site_update site_delete
 		secrets_provider_create secrets_provider_update secrets_provider_delete resource_set_visibility`},

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,7 @@ type app struct {
 
 	home  string
 	local *localManager // in this process, if one was started
+	input *bufio.Reader // of Stdin, once something was read
 }
 
 // usageError is a mistake in how a command was called.
@@ -186,7 +188,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.managerCommand(), a.profilesCommand(), a.initCommand(), a.blueprintsCommand(), a.deploymentsCommand(),
 		a.executionsCommand(), a.eventsCommand(), a.nodesCommand(), a.instancesCommand(), a.workflowsCommand(),
-		a.secretsCommand(), a.usersCommand(), a.tenantsCommand(), a.tokensCommand(), a.configCommand(), a.maintenanceCommand(), a.lspCommand(),
+		a.secretsCommand(), a.usersCommand(), a.tenantsCommand(), a.tokensCommand(), a.configCommand(), a.maintenanceCommand(), a.approvalsCommand(), a.lspCommand(),
 		a.installCommand(), a.uninstallCommand(), a.statusCommand(), a.versionCommand(),
 	)
 	for _, c := range root.Commands() {

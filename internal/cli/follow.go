@@ -101,9 +101,20 @@ func (a *app) follow(ctx context.Context, c *client, id string, timeout time.Dur
 		defer cancel()
 	}
 	after := ""
+	var asking error
+	each := func(e object) bool {
+		show(e)
+		if a.local != nil && e["event_type"] == "approval_requested" {
+			asking = a.askHere(waiting, c, id)
+		}
+		return asking == nil
+	}
 	for {
-		last, err := c.stream(waiting, id, after, func(e object) bool { show(e); return true })
-		if err == nil {
+		last, err := c.stream(waiting, id, after, each)
+		if asking != nil && waiting.Err() == nil {
+			return nil, asking
+		}
+		if err == nil && asking == nil {
 			return c.get(ctx, "/executions/"+url.PathEscape(id), nil)
 		}
 		switch {

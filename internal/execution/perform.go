@@ -49,10 +49,7 @@ func (r *run) perform1(ctx context.Context, t *graph.Task, started func()) (any,
 		return nil, &graph.Failure{Verdict: graph.NonRecoverable, Type: "NonRecoverableError",
 			Message: fmt.Sprintf("stored task %s says no operation", t.ID)}
 	}
-	runner := r.s.cfg.Runners[p.Plugin]
-	if runner == nil {
-		runner = r.s.cfg.Runners[""]
-	}
+	runner := r.s.runnerOf(p.Plugin)
 	if runner == nil {
 		return nil, &graph.Failure{Verdict: graph.NonRecoverable, Type: "NonRecoverableError", Message: fmt.Sprintf(
 			"nothing on this manager runs operations of the plugin %s (operation %s, implementation %s)",
@@ -61,6 +58,9 @@ func (r *run) perform1(ctx context.Context, t *graph.Task, started func()) (any,
 	req, err := r.request(ctx, t, p)
 	if err != nil {
 		return nil, err
+	}
+	if w, ok := runner.(operation.Waiter); ok {
+		defer r.under.begin(t, w.WaitsFor(req), r.s.now())()
 	}
 	host := &operationHost{r: r, req: req, started: sync.OnceFunc(func() {
 		begun := *t
@@ -71,6 +71,14 @@ func (r *run) perform1(ctx context.Context, t *graph.Task, started func()) (any,
 		started()
 	})}
 	return runner.Run(ctx, req, host)
+}
+
+// runnerOf returns what runs the operations of a plugin, nil for none.
+func (s *Service) runnerOf(plugin string) operation.Runner {
+	if runner := s.cfg.Runners[plugin]; runner != nil {
+		return runner
+	}
+	return s.cfg.Runners[""]
 }
 
 // request puts together what a runner needs to know.
@@ -194,7 +202,7 @@ var (
 )
 
 func (l limiter) Acquire(ctx context.Context, t *graph.Task) (func(), error) {
-	if byWorkflow(t) {
+	if byWorkflow(t) || l.waits(t) && l.r.asked.Err() == nil {
 		return func() {}, ctx.Err()
 	}
 	defer l.r.under.begin(t, "it waits for a free place among the operations that may run at once", l.r.s.now())()
@@ -209,12 +217,22 @@ func (l limiter) Acquire(ctx context.Context, t *graph.Task) (func(), error) {
 	return release, err
 }
 
+// waits tells whether a task does nothing but wait, and so takes no slot.
+func (l limiter) waits(t *graph.Task) bool {
+	p, ok := t.Payload.(*workflow.OperationPayload)
+	if !ok {
+		return false
+	}
+	_, waits := l.r.s.runnerOf(p.Plugin).(operation.Waiter)
+	return waits
+}
+
 // Take implements graph.Taker.
 func (l limiter) Take(t *graph.Task) (func(), bool) {
 	if l.r.asked.Err() != nil {
 		return nil, false
 	}
-	if byWorkflow(t) {
+	if byWorkflow(t) || l.waits(t) {
 		return func() {}, true
 	}
 	return l.r.s.slots.take(l.r.e.ID, l.r.e.Tenant+"/"+l.r.e.DeploymentID)

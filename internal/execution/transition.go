@@ -42,6 +42,9 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, e *store.Execution, to
 		return true, err
 	}
 	if to.IsEnd() {
+		if err := tx.WithdrawApprovals(ctx, e.ID, s.now()); err != nil {
+			return true, fmt.Errorf("withdraw what execution %s asks for: %w", e.ID, err)
+		}
 		if err := leaveGroup(ctx, tx, *e); err != nil {
 			return true, fmt.Errorf("group of execution %s: %w", e.ID, err)
 		}

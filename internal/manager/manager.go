@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"windlass/internal/access"
+	"windlass/internal/approval"
 	"windlass/internal/catalog"
 	"windlass/internal/execution"
 	"windlass/internal/operation"
@@ -149,10 +150,11 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 		Store: m.store, Library: library, Parse: parseOptions(library, m.config.AllowPrivate), Fetch: fetcher(m.config.AllowPrivate),
 		Now: time.Now, IDs: instanceSuffix,
 	}
+	approvals := approval.NewService(m.store, name, time.Now)
 	m.executions, err = execution.New(execution.Config{
 		Store: m.store, ManagerName: name, Alone: m.config.Database == "",
 		Workflows:       m.python.Lookup,
-		Runners:         map[string]operation.Runner{"script": m.scripts, "": m.python},
+		Runners:         map[string]operation.Runner{"script": m.scripts, approval.Plugin: approval.Gate{Service: approvals}, "": m.python},
 		SystemWorkflows: environment.SystemWorkflows(),
 		Resources:       library,
 		Secrets:         secrets{m.store, users},
@@ -165,7 +167,7 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	}
 	environment.Evaluate, environment.Schedule = m.executions.Evaluate, m.executions.AddSchedule
 	m.handler, err = rest.New(rest.Config{
-		Store: m.store, Access: users, Executions: m.executions,
+		Store: m.store, Access: users, Executions: m.executions, Approvals: approvals,
 		Catalog: catalog.New(catalog.Config{
 			Store: m.store, Library: library, Executions: m.executions, Evaluator: m.executions, Now: time.Now,
 		}),

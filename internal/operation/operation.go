@@ -22,6 +22,14 @@ type Runner interface {
 	Run(ctx context.Context, req *Request, host Host) (any, error)
 }
 
+// Waiter is a Runner whose operations do nothing but wait for something outside
+// the manager. They take no place among the operations that run at once.
+type Waiter interface {
+	Runner
+	// WaitsFor says for people what the operation waits for; "since ..." follows.
+	WaitsFor(req *Request) string
+}
+
 // Request says what to run, and for whom.
 type Request struct {
 	TaskID                string // one attempt of one task; unique

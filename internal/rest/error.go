@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"windlass/internal/access"
+	"windlass/internal/approval"
 	"windlass/internal/blueprint/problem"
 	"windlass/internal/execution"
 	"windlass/internal/store"
@@ -107,6 +108,7 @@ func answerTo(err error) answer {
 	var own *apiError
 	var refusal *execution.Refusal
 	var denied *access.Error
+	var unanswerable *approval.Refusal
 	var record *store.RecordError
 	var tooBig *http.MaxBytesError
 	switch {
@@ -120,6 +122,8 @@ func answerTo(err error) answer {
 		return a
 	case errors.As(err, &denied):
 		return coded(denied.ErrorCode(), denied.Message, nil)
+	case errors.As(err, &unanswerable):
+		return coded(unanswerable.Code, unanswerable.Message, nil)
 	case errors.As(err, &tooBig):
 		return coded("request_too_large_error", fmt.Sprintf("The request body is larger than %d bytes", tooBig.Limit), nil)
 	case errors.As(err, &record):

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"windlass/internal/access"
+	"windlass/internal/approval"
 	"windlass/internal/catalog"
 	"windlass/internal/execution"
 	"windlass/internal/store"
@@ -35,6 +36,11 @@ type Executions interface {
 	StartLater(ctx context.Context, r execution.StartRequest, at time.Time) (store.Execution, error)
 	AddSchedule(ctx context.Context, tx store.Tx, sc store.Schedule) (store.Schedule, error)
 	ChangeSchedule(ctx context.Context, tenant, deployment, id string, change func(*store.Schedule) error) (store.Schedule, error)
+}
+
+// Approvals is what the API needs of the approval room.
+type Approvals interface {
+	Answer(ctx context.Context, a approval.Answer) (store.Approval, error)
 }
 
 // Catalog is what the API needs of the catalog room.
@@ -70,6 +76,7 @@ type Config struct {
 	Store      store.Store
 	Access     *access.Service
 	Executions Executions
+	Approvals  Approvals
 	Catalog    Catalog
 	Files      Files
 
@@ -108,8 +115,8 @@ func New(cfg Config) (http.Handler, error) {
 }
 
 func newServer(cfg Config) (*server, error) {
-	if cfg.Store == nil || cfg.Access == nil || cfg.Executions == nil || cfg.Catalog == nil || cfg.Files == nil {
-		return nil, errors.New("the API needs a store, access, executions, a catalog and files")
+	if cfg.Store == nil || cfg.Access == nil || cfg.Executions == nil || cfg.Approvals == nil || cfg.Catalog == nil || cfg.Files == nil {
+		return nil, errors.New("the API needs a store, access, executions, approvals, a catalog and files")
 	}
 	s := &server{Config: cfg, log: cfg.Logger}
 	if s.log == nil {

@@ -58,6 +58,11 @@ func (s *server) routes() []route {
 		{method: "GET", path: "/executions/{id}/why", permission: "execution_get", summary: "Where an execution stands and what it waits for", result: one(""), handle: s.explainExecution},
 		{method: "GET", path: "/executions/{id}/events/stream", permission: "event_list", summary: "Events and logs as they are stored, as server-sent events", query: fields("from:integer"), result: stream("text/event-stream"), handle: s.streamEvents},
 
+		// Requests for a person's yes or no.
+		{method: "GET", path: "/approvals", permission: "execution_list", summary: "List what operations ask people for", query: listQuery(""), result: listOf("Approval"), handle: s.listApprovals},
+		{method: "GET", path: "/approvals/{id}", permission: "execution_get", summary: "One approval", query: objectQuery(""), result: one("Approval"), handle: s.getApproval},
+		{method: "POST", path: "/approvals/{id}", permission: "approval_answer", summary: "Answer an approval: action is approve or reject", body: fields("action* comment"), result: one("Approval"), handle: s.answerApproval},
+
 		// Events and logs.
 		{method: "GET", path: "/events", permission: "event_list", summary: "List events and logs", query: listQuery("_range"), result: listOf("Event"), handle: s.listEvents},
 		{method: "POST", path: "/events", permission: "event_create", summary: "Store events and logs of an execution", body: fields("events:array logs:array execution_id execution_group_id manager_name agent_name"), result: created(""), handle: s.postEvents},
@@ -192,6 +197,7 @@ func shapes() map[string][]param {
 	add(secretShape.describe())
 	add(listedSecretShape.describe())
 	add(scheduleShape.describe())
+	add(approvalShape.describe())
 	add(updateShape.describe())
 	add(deploymentGroupShape.describe())
 	add(executionGroupShape.describe())

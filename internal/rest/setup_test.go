@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"windlass/internal/access"
+	"windlass/internal/approval"
 	"windlass/internal/catalog"
 	"windlass/internal/execution"
 	"windlass/internal/store"
@@ -70,7 +71,7 @@ func newAPI(t *testing.T, change ...func(*Config)) *api {
 	r := &rooms{store: db, dir: t.TempDir()}
 	stopping := make(chan struct{})
 	cfg := Config{
-		Store: db, Access: users, Executions: r, Catalog: r, Files: r, Version: "7.1.0", Host: "here", Address: "127.0.0.1",
+		Store: db, Access: users, Executions: r, Approvals: approval.NewService(db, "here", time.Now), Catalog: r, Files: r, Version: "7.1.0", Host: "here", Address: "127.0.0.1",
 		Why: r.why, Stopping: stopping, CreateWait: 2 * time.Second,
 	}
 	for _, f := range change {

@@ -55,6 +55,7 @@ type Reader interface {
 	ModificationReader
 	ScheduleReader
 	GroupReader
+	ApprovalReader
 	ExecutionReader
 	OperationReader
 	EventReader
@@ -74,6 +75,7 @@ type Tx interface {
 	ModificationWriter
 	ScheduleWriter
 	GroupWriter
+	ApprovalWriter
 	ExecutionWriter
 	OperationWriter
 	EventWriter

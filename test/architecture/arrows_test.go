@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"internal/plugin":      {"internal/value", "internal/blueprint", "internal/operation"},
 	"internal/store":       {"internal/value", "internal/blueprint"},
 	"internal/access":      {"internal/value", "internal/store"},
+	"internal/approval":    {"internal/store", "internal/operation"},
 	"internal/execution": {
 		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation", "internal/graph", "internal/workflow",
 		"internal/operation", "internal/store",
@@ -40,11 +41,11 @@ var arrows = map[string][]string{
 	},
 	"internal/rest": {
 		"internal/value", "internal/blueprint", "internal/store", "internal/access", "internal/execution",
-		"internal/catalog",
+		"internal/catalog", "internal/approval",
 	},
 	"internal/manager": {
 		"internal/value", "internal/blueprint", "internal/store", "internal/access", "internal/execution",
-		"internal/catalog", "internal/rest", "internal/operation", "internal/workflow",
+		"internal/catalog", "internal/rest", "internal/operation", "internal/workflow", "internal/approval",
 	},
 	"internal/cli": {
 		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation",

@@ -268,7 +268,7 @@ func inputTypes(inputs value.Map) map[string]string {
 
 // pattern is what the operations of all instances of a type have in common.
 type pattern struct {
-	short      map[string]bool           // operations known without their interface
+	short      map[string]bool            // operations known without their interface
 	operations map[string]*plan.Operation // under all their names; only such as have no inputs
 
 	interfaces map[string]map[string]plan.Interface // operations by interface

@@ -192,7 +192,7 @@ type Node struct {
 	Capabilities  NodeCapabilities                `json:"capabilities"`
 	Instances     value.Map                       `json:"instances"` // the old {deploy: n}, or {}
 	Interfaces    map[string]map[string]Interface `json:"interfaces"`
-	Operations    map[string]*Operation            `json:"operations"` // interface.op, and op where unambiguous
+	Operations    map[string]*Operation           `json:"operations"` // interface.op, and op where unambiguous
 	Relationships []Relationship                  `json:"relationships"`
 	HostID        string                          `json:"host_id,omitempty"`
 
@@ -265,8 +265,8 @@ type Relationship struct {
 	Properties       value.Map                       `json:"properties"`
 	SourceInterfaces map[string]map[string]Interface `json:"source_interfaces"`
 	TargetInterfaces map[string]map[string]Interface `json:"target_interfaces"`
-	SourceOperations map[string]*Operation            `json:"source_operations"`
-	TargetOperations map[string]*Operation            `json:"target_operations"`
+	SourceOperations map[string]*Operation           `json:"source_operations"`
+	TargetOperations map[string]*Operation           `json:"target_operations"`
 }
 
 // IsA tells whether the relationship's type is, or descends from, the named one.

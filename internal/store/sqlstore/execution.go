@@ -136,6 +136,7 @@ func (t *Tx) deleteExecutions(ctx context.Context, where string, args ...any) er
 		"DELETE FROM graphs WHERE execution_num IN " + these,
 		"DELETE FROM progress WHERE num IN " + these,
 		"DELETE FROM events WHERE execution_num IN " + these,
+		"DELETE FROM approvals WHERE execution_id IN (SELECT id FROM executions WHERE " + where + ")",
 		"DELETE FROM executions WHERE " + where,
 	} {
 		if _, err := t.conn.Exec(ctx, statement, args...); err != nil {

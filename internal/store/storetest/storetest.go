@@ -39,6 +39,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"Modification", modificationTests},
 		{"Schedule", scheduleTests},
 		{"Group", groupTests},
+		{"Approval", approvalTests},
 		{"Execution", executionTests},
 		{"Claim", claimTests},
 		{"Operation", operationTests},
