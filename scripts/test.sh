@@ -13,3 +13,5 @@ export WINDLASS_TEST_CFY=$PWD/bin/cfy
 export WINDLASS_TEST_PYTHON=$PWD/.venv/bin/python
 
 CGO_ENABLED=1 .tools/gotestsum --format pkgname-and-test-fails --hide-summary=skipped -- -race -timeout 10m ./...
+# The Python runner once more, with an interpreter that has the original's packages.
+WINDLASS_TEST_INTERPRETER=$WINDLASS_TEST_PYTHON go test -count=1 ./internal/operation/python

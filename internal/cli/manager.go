@@ -21,7 +21,9 @@ import (
 
 func (a *app) managerCommand() *cobra.Command {
 	var c manager.Config
+	var mebibytes uint32
 	start := leaf("start", "Run a manager until it is interrupted", cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
+		c.OperationMemory = int64(mebibytes) << 20
 		return a.runManager(cmd.Context(), c)
 	})
 	f := start.Flags()
@@ -30,6 +32,8 @@ func (a *app) managerCommand() *cobra.Command {
 	f.StringVar(&c.Database, "database", "", "postgres:// URL; SQLite in the data directory by default")
 	f.StringVar(&c.ResourcesLink, "resources-link", "", "make this a link to the files of blueprints and deployments; /opt/manager/resources for scripts that expect them there")
 	f.BoolVar(&c.AllowPrivate, "allow-private-addresses", false, "let imports and archives be fetched from this machine's own networks too")
+	f.Uint32Var(&mebibytes, "operation-memory", 0, "how much memory a Python operation or workflow may have, in MiB of address space; 0 for no limit")
+	f.DurationVar(&c.OperationTimeout, "operation-timeout", 0, "how long an operation may take whose blueprint sets no timeout, such as 2h; 0 for no limit")
 	return group("manager", "Run a manager", start)
 }
 

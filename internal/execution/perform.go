@@ -93,6 +93,9 @@ func (r *run) request(ctx context.Context, t *graph.Task, p *workflow.OperationP
 		Resume: t.Resume, Self: operation.Subject{NodeID: p.NodeID, InstanceID: p.InstanceID},
 		Token: r.token, RestURL: r.s.cfg.RestURL,
 	}
+	if req.Timeout == 0 && !byWorkflow(t) {
+		req.Timeout = r.s.cfg.OperationTimeout
+	}
 	scope := functions.Scope{Self: p.InstanceID, Path: p.Operation + ".inputs"}
 	if p.Related != nil {
 		other := operation.Subject{NodeID: p.Related.NodeID, InstanceID: p.Related.InstanceID}

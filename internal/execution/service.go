@@ -52,6 +52,8 @@ type Config struct {
 	Dependents func(ctx context.Context, tx store.Tx, d store.Deployment, workflowID string, parameters map[string]any) ([]string, error)
 	// RestURL is where operations reach the REST API; "" if it isn't served.
 	RestURL string
+	// OperationTimeout is the timeout of operations that say none; 0: none.
+	OperationTimeout time.Duration
 
 	Limits Limits
 	Timing Timing

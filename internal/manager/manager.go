@@ -44,8 +44,13 @@ type Config struct {
 	// AllowPrivate lets blueprints and archives be fetched from loopback, private
 	// and link-local addresses too.
 	AllowPrivate bool
-	Version      string
-	Logger       *slog.Logger // nil: none
+	// OperationMemory is how many bytes of address space a Python operation or
+	// workflow may have, OperationTimeout how long an operation may take whose
+	// blueprint doesn't say; 0: no limit.
+	OperationMemory  int64
+	OperationTimeout time.Duration
+	Version          string
+	Logger           *slog.Logger // nil: none
 }
 
 // Manager is an open manager. Run makes it work.
@@ -142,6 +147,7 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	}
 	m.python, err = python.New(python.Config{
 		Root: filepath.Join(m.config.DataDir, "python"), Logger: m.log, Environments: blueprintPlugins{library},
+		Memory: m.config.OperationMemory,
 	})
 	if err != nil {
 		return err
@@ -155,12 +161,12 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 		Store: m.store, ManagerName: name, Alone: m.config.Database == "",
 		Workflows:       m.python.Lookup,
 		Runners:         map[string]operation.Runner{"script": m.scripts, approval.Plugin: approval.Gate{Service: approvals}, "": m.python},
-		SystemWorkflows: environment.SystemWorkflows(),
+		SystemWorkflows: m.forgetting(environment.SystemWorkflows()),
 		Resources:       library,
 		Secrets:         secrets{m.store, users},
 		WorkDir:         library.WorkDir,
-		RestURL:         m.url(),
-		Logger:          m.log,
+		RestURL:         m.url(), OperationTimeout: m.config.OperationTimeout,
+		Logger: m.log,
 	})
 	if err != nil {
 		return err

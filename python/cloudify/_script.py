@@ -144,12 +144,22 @@ def described(error):
         text = _traceback(error)
     return {
         'type': type(error).__name__,
-        'message': str(error),
+        'message': str(error) or _untold(error),
         'traceback': text,
         'verdict': verdict,
         'retry_after': _number(getattr(error, 'retry_after', None)),
         'causes': [cause for cause in getattr(error, 'causes', None) or [] if isinstance(cause, dict)],
     }
+
+
+def _untold(error):
+    """What an exception without a text means, if that is known."""
+    if isinstance(error, MemoryError):
+        import resource
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if most != resource.RLIM_INFINITY:
+            return 'it needed more memory than it may have, which is {0} MiB'.format(most >> 20)
+    return ''
 
 
 def _number(value):

@@ -2,7 +2,7 @@
 
 The control connection carries one JSON text a line. The orchestrator sends
 
-    {"run": 7, "kind": "operation", "env": {...}, "cwd": "..."}
+    {"run": 7, "kind": "operation", "env": {...}, "cwd": "...", "memory": 0}
 
 with two descriptors: the child's connection and the file for its output. The
 worker answers {"started": 7, "pid": 123} or {"refused": 7, "error": "..."}, and
@@ -16,6 +16,7 @@ import array
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -153,6 +154,8 @@ class _Worker(object):
             for stream in (sys.stdout, sys.stderr):
                 stream.reconfigure(encoding='utf-8', errors='backslashreplace', line_buffering=True)
             gc.enable()
+            if frame.get('memory'):
+                resource.setrlimit(resource.RLIMIT_AS, (frame['memory'], frame['memory']))
             module = importlib.import_module('cloudify._' + frame['kind'])
             code = module.main(socket.socket(fileno=connection))
         except BaseException as error:

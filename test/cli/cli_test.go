@@ -49,8 +49,37 @@ func TestMain(m *testing.M) {
 //	until PATTERN CMD ARGS...   runs the command until its output matches
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+	p := params()
+	p.Dir = "testdata"
+	testscript.Run(t, p)
+}
+
+// TestScriptsBesideTheOriginal runs what concerns Python with an interpreter
+// that has the original's own packages, too.
+func TestScriptsBesideTheOriginal(t *testing.T) {
+	t.Parallel()
+	python := os.Getenv("WINDLASS_TEST_PYTHON")
+	if python == "" {
+		t.Skip("WINDLASS_TEST_PYTHON is not set: run `make test`")
+	}
+	p := params()
+	for _, pattern := range []string{"testdata/flow*.txtar", "testdata/python.txtar"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Files = append(p.Files, files...)
+	}
+	setup := p.Setup
+	p.Setup = func(env *testscript.Env) error {
+		env.Setenv("PATH", filepath.Dir(python)+string(os.PathListSeparator)+env.Getenv("PATH"))
+		return setup(env)
+	}
+	testscript.Run(t, p)
+}
+
+func params() testscript.Params {
+	return testscript.Params{
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("CFY_HOME", filepath.Join(env.WorkDir, "client"))
@@ -61,7 +90,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"manager": manage, "exits": exits, "until": until,
 		},
-	})
+	}
 }
 
 type managerKey struct{}

@@ -59,6 +59,9 @@ type Config struct {
 	// Workers is how many workers are kept; beyond it, idle ones end when others
 	// start. 0: 32.
 	Workers int
+	// Memory is how many bytes of address space one operation or workflow may
+	// have; 0: no limit.
+	Memory int64
 	// Output bounds what the output of one operation may cost, Log what its
 	// loggers may.
 	Output, Log Limits
@@ -173,7 +176,6 @@ func (r *Runner) frameworkDir() (string, error) {
 // Workers is how many workers there are now.
 func (r *Runner) Workers() int { return r.pool.size() }
 
-// Forget ends the workers of a deployment that have nothing to do: it is about
-// to go, or its plugins are. Workers in use end when they have been idle for
-// long.
+// Forget ends the workers of a deployment: it is gone, or its plugins are.
+// Workers in use end with what they run.
 func (r *Runner) Forget(tenant, deploymentID string) { r.pool.retireDeployment(tenant, deploymentID) }

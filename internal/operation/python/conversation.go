@@ -34,6 +34,7 @@ type conversation struct {
 	closed     chan struct{}  // nothing comes from the process any more
 	fatal      chan struct{}  // closed when broken is set
 	writing    sync.Mutex     // keeps frames whole
+	budget     budget         // of its loggers
 
 	mu       sync.Mutex // guards what follows
 	last     int64
@@ -256,10 +257,13 @@ func (s *conversation) serve(method string, p map[string]any) (any, error) {
 		}
 		return describeDeployment(d)
 	case "log":
-		if s.extra != nil {
-			s.extra.Line(text("logger"), orDefault(text("level"), "info"), text("message"), text("node_id"))
+		level, message := orDefault(text("level"), "info"), text("message")
+		if message, ok := s.budget.spend(message); !ok {
+			return nil, nil
+		} else if s.extra != nil {
+			s.extra.Line(text("logger"), level, message, text("node_id"))
 		} else {
-			s.log(orDefault(text("level"), "info"), text("message"))
+			s.log(level, message)
 		}
 		return nil, nil
 	case "event":

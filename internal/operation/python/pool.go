@@ -17,6 +17,7 @@ type pool struct {
 
 	mu      sync.Mutex // guards what follows
 	workers map[workerKey]*slot
+	leaving map[*slot]struct{} // unwanted ones in use
 }
 
 // workerKey is whom a worker belongs to.
@@ -30,10 +31,11 @@ type slot struct {
 	err      error
 	users    int
 	idle     time.Time // since when there are no users
+	unwanted bool      // it ends with its last user
 }
 
 func newPool(r *Runner) *pool {
-	p := &pool{runner: r, spawner: newSpawner(), stop: make(chan struct{}), workers: map[workerKey]*slot{}}
+	p := &pool{runner: r, spawner: newSpawner(), stop: make(chan struct{}), workers: map[workerKey]*slot{}, leaving: map[*slot]struct{}{}}
 	p.work.Go(p.reap)
 	return p
 }
@@ -90,6 +92,9 @@ func (p *pool) start(s *slot, env Environment) {
 		delete(p.workers, s.key) // the next one tries again
 	}
 	s.idle = time.Now()
+	if s.unwanted && s.users == 0 {
+		p.retire(s)
+	}
 	close(s.starting)
 }
 
@@ -111,6 +116,9 @@ func (p *pool) release(s *slot) {
 	defer p.mu.Unlock()
 	s.users--
 	s.idle = time.Now()
+	if s.unwanted && s.users == 0 {
+		p.retire(s)
+	}
 }
 
 // makeRoom ends idle workers while there are too many. The caller holds mu.
@@ -134,6 +142,7 @@ func (p *pool) retire(s *slot) {
 	if p.workers[s.key] == s {
 		delete(p.workers, s.key)
 	}
+	delete(p.leaving, s)
 	if s.worker != nil {
 		p.work.Go(func() { s.worker.stop(p.runner.cfg.Grace) })
 	}
@@ -159,15 +168,21 @@ func (p *pool) reap() {
 	}
 }
 
-// retireDeployment ends the idle workers of a deployment; those in use end
-// when they have been idle for long.
+// retireDeployment ends the workers of a deployment: those in use with their
+// last user.
 func (p *pool) retireDeployment(tenant, deployment string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.workers {
-		if s.key.tenant == tenant && s.key.deployment == deployment && s.users == 0 {
-			p.retire(s)
+		if s.key.tenant != tenant || s.key.deployment != deployment {
+			continue
 		}
+		if s.unwanted = true; s.users == 0 {
+			p.retire(s)
+			continue
+		}
+		delete(p.workers, s.key) // who comes now gets another one
+		p.leaving[s] = struct{}{}
 	}
 }
 
@@ -175,7 +190,7 @@ func (p *pool) retireDeployment(tenant, deployment string) {
 func (p *pool) size() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.workers)
+	return len(p.workers) + len(p.leaving)
 }
 
 // close ends all workers and returns when they are gone.
@@ -189,6 +204,9 @@ func (p *pool) close() {
 	p.mu.Lock()
 	slots := make([]*slot, 0, len(p.workers))
 	for _, s := range p.workers {
+		slots = append(slots, s)
+	}
+	for s := range p.leaving {
 		slots = append(slots, s)
 	}
 	p.mu.Unlock()

@@ -121,7 +121,7 @@ func (r *Runner) launch(
 		if err != nil {
 			return nil, nil, err
 		}
-		c, err := w.start(kind, vars, cwd, out.file)
+		c, err := w.start(kind, vars, cwd, r.cfg.Memory, out.file)
 		if err == nil {
 			return c, release, nil
 		}

@@ -167,7 +167,7 @@ func (w *worker) end(id int64, c *child, status int, lost bool) {
 // start has the worker fork a child. kind is the framework's module that the
 // child runs. It gives errWorkerGone if the worker has ended; then nothing was
 // started.
-func (w *worker) start(kind string, env map[string]any, cwd string, output *os.File) (*child, error) {
+func (w *worker) start(kind string, env map[string]any, cwd string, memory int64, output *os.File) (*child, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("start a Python operation: %w", err)
@@ -184,7 +184,7 @@ func (w *worker) start(kind string, env map[string]any, cwd string, output *os.F
 	id := w.last
 	w.children[id] = c
 	w.mu.Unlock()
-	frame := append(value.Encode(map[string]any{"run": id, "kind": kind, "env": env, "cwd": cwd}), '\n')
+	frame := append(value.Encode(map[string]any{"run": id, "kind": kind, "env": env, "cwd": cwd, "memory": memory}), '\n')
 	w.send(frame, int(theirs.Fd()), int(output.Fd()))
 	<-c.started
 	if c.err != nil {

@@ -185,3 +185,11 @@ def environment(**_):
 
 
 NOT_A_FUNCTION = 5
+
+
+def echo(value, **_):
+    return value
+
+
+def eats(mib, **_):
+    return len(bytearray(mib << 20))
