@@ -19,6 +19,7 @@ type Schedule struct {
 	TimeZone     string    // whose clock the rule follows; "" for UTC
 	Slip         int       // minutes that a start may be late
 	StopOnFail   bool
+	CatchUp      string // what of missed times is made up for: skip, once or all; "" for the manager's setting
 	Enabled      bool
 	// NextOccurrence is when it is due; zero: never again.
 	NextOccurrence    time.Time

@@ -17,6 +17,7 @@ import (
 // Store is an open database. All methods are safe for concurrent use.
 type Store interface {
 	Reader
+	Exporter
 
 	// Write runs fn in a transaction and returns once it is durable (synced).
 	// Concurrent writes share commits. fn may run more than once and must
@@ -60,6 +61,10 @@ type Reader interface {
 	OperationReader
 	EventReader
 	BlobReader
+	SnapshotReader
+	FilterReader
+	SiteReader
+	DependencyReader
 }
 
 // Tx is a transaction that may write.
@@ -80,6 +85,11 @@ type Tx interface {
 	OperationWriter
 	EventWriter
 	BlobWriter
+	SnapshotWriter
+	FilterWriter
+	SiteWriter
+	DependencyWriter
+	Importer
 
 	// Lock holds the named lock until the transaction ends, so that of several
 	// managers one at a time decides. Where writers are serial anyway it is free.

@@ -38,6 +38,10 @@ var dialect = &sqlstore.Dialect{
 	Member:    `%s IN (SELECT jsonb_array_elements_text(CAST(? AS jsonb)))`,
 	RowLock:   " FOR NO KEY UPDATE OF %s",
 	ForUpdate: " FOR NO KEY UPDATE",
+
+	LockTables: "LOCK TABLE %s IN EXCLUSIVE MODE",
+	Override:   " OVERRIDING SYSTEM VALUE",
+	Advance:    "SELECT setval(pg_get_serial_sequence('%[1]s', 'num'), COALESCE((SELECT MAX(num) FROM %[1]s), 0) + 1, false)",
 }
 
 // connections is how many one manager opens at most, besides the one that
@@ -114,6 +118,19 @@ func migrate(ctx context.Context, db *sql.DB) error {
 
 // Dialect is "postgres".
 func (s *Store) Dialect() string { return dialect.Name }
+
+// Freeze calls fn with a view of one moment.
+func (s *Store) Freeze(ctx context.Context, fn func(v store.View) error) error {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return because(ctx, fmt.Errorf("begin to read: %w", err))
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	if err := fn(sqlstore.View{Reader: sqlstore.NewReader(conn{tx}, dialect)}); err != nil {
+		return because(ctx, err)
+	}
+	return nil
+}
 
 // Subscribe returns a channel that is woken after writes that notified topic,
 // by this manager or another.

@@ -132,6 +132,34 @@ func (s *Store) Write(ctx context.Context, fn func(tx store.Tx) error) error {
 	return s.writer.write(ctx, fn)
 }
 
+// Freeze calls fn with a view of one moment.
+func (s *Store) Freeze(ctx context.Context, fn func(v store.View) error) (err error) {
+	single, err := s.read.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { err = errors.Join(err, single.Close()) }() // gives it back to the pool
+	if _, err := single.ExecContext(ctx, "BEGIN DEFERRED"); err != nil {
+		return fmt.Errorf("begin to read: %w", err)
+	}
+	defer func() {
+		_, ending := single.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		err = errors.Join(err, ending)
+	}()
+	return fn(sqlstore.View{Reader: sqlstore.NewReader(frozen{single}, dialect)})
+}
+
+// frozen reads on one connection.
+type frozen struct{ *sql.Conn }
+
+func (f frozen) Exec(context.Context, string, ...any) (int64, error) {
+	return 0, errors.New("a reader can't write")
+}
+
+func (f frozen) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return f.QueryContext(ctx, query, args...)
+}
+
 // Subscribe returns a channel that is woken after writes that notified topic.
 func (s *Store) Subscribe(topic string) (wake <-chan struct{}, stop func()) {
 	return s.hub.Subscribe(topic)

@@ -95,6 +95,9 @@ func (t *Tx) DeleteDeployment(ctx context.Context, tenant, id string) error {
 			return err
 		}
 	}
+	if err := t.forgetDependencies(ctx, tenant, id); err != nil {
+		return err
+	}
 	n, err := t.conn.Exec(ctx, "DELETE FROM deployments WHERE tenant = ? AND id = ?", tenant, id)
 	return one(n, err, "Deployment", id, store.ErrNotFound)
 }

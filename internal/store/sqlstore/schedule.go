@@ -9,13 +9,13 @@ import (
 
 var scheduleColumns = columnsOf([]string{"tenant", "deployment_id", "id"}, ownedColumns, []string{
 	"workflow_id", "parameters", "arguments", "rule", "since", "until", "time_zone", "slip", "stop_on_fail", "enabled",
-	"next_occurrence", "latest_execution_id",
+	"next_occurrence", "latest_execution_id", "catch_up",
 })
 
 func scheduleValues(s store.Schedule) []any {
 	return append(append([]any{s.Tenant, s.DeploymentID, s.ID}, ownedValues(s.Owned)...),
 		s.WorkflowID, mapArg(s.Parameters), mapArg(s.Arguments), mapArg(s.Rule), timeArg(s.Since), timeArg(s.Until), s.TimeZone,
-		s.Slip, s.StopOnFail, s.Enabled, timeArg(s.NextOccurrence), s.LatestExecutionID)
+		s.Slip, s.StopOnFail, s.Enabled, timeArg(s.NextOccurrence), s.LatestExecutionID, s.CatchUp)
 }
 
 var schedules = view[store.Schedule]{
@@ -39,7 +39,7 @@ var schedules = view[store.Schedule]{
 	targets: func(s *store.Schedule) []any {
 		return append(append([]any{&s.Tenant, &s.DeploymentID, &s.ID}, ownedTargets(&s.Owned)...),
 			&s.WorkflowID, mapCell{&s.Parameters}, mapCell{&s.Arguments}, mapCell{&s.Rule}, timeCell{&s.Since}, timeCell{&s.Until},
-			&s.TimeZone, &s.Slip, &s.StopOnFail, &s.Enabled, timeCell{&s.NextOccurrence}, &s.LatestExecutionID)
+			&s.TimeZone, &s.Slip, &s.StopOnFail, &s.Enabled, timeCell{&s.NextOccurrence}, &s.LatestExecutionID, &s.CatchUp)
 	},
 }
 

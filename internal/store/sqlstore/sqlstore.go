@@ -31,6 +31,10 @@ type Dialect struct {
 	Member    string // is %s in the list of texts that the parameter holds as JSON
 	RowLock   string // suffix of a SELECT that locks the rows of table %s
 	ForUpdate string // suffix of a SELECT that locks the rows of all its tables
+
+	LockTables string // keeps others from changing the tables %s; "" where writers are serial
+	Override   string // lets an INSERT give numbers that the database gives otherwise
+	Advance    string // makes the numbers of table %[1]s go on after the largest; "" where they do
 }
 
 // Reader implements store.Reader.
@@ -49,6 +53,7 @@ type Tx struct {
 	lock   func(name string) error
 	topics map[string]struct{}
 	now    func() time.Time
+	shift  map[string]int64 // by how much an import moves the numbers of a table's rows
 }
 
 // NewTx returns a transaction. lock implements store.Tx.Lock.

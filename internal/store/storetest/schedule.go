@@ -12,7 +12,7 @@ func sampleSchedule(id string, due time.Time) store.Schedule {
 		Owned: store.Owned{Tenant: "a", Visibility: store.Tenants, CreatedBy: "jo", CreatedAt: at},
 		ID:    id, DeploymentID: "d", WorkflowID: "backup", Parameters: map[string]any{"full": true},
 		Arguments: map[string]any{"force": true}, Rule: map[string]any{"recurrence": "1 day", "count": int64(3)},
-		Since: at, Until: at.Add(time.Hour), TimeZone: "Europe/Berlin", Slip: 5, StopOnFail: true, Enabled: true,
+		Since: at, Until: at.Add(time.Hour), TimeZone: "Europe/Berlin", Slip: 5, StopOnFail: true, CatchUp: "once", Enabled: true,
 		NextOccurrence: due, LatestExecutionID: "x",
 	}
 }
