@@ -277,6 +277,12 @@ func (l *Library) FindResource(ctx context.Context, tenant, deployment, blueprin
 	return data, err
 }
 
+// Folders are those with files that can't be made again: of deployments, and
+// shared ones.
+func (l *Library) Folders() map[string]string {
+	return map[string]string{"deployments": l.path("deployments"), "resources": l.path("resources")}
+}
+
 // SharedDir is the folder shared by the tenant's deployments, or by all if
 // tenant is "". It need not exist.
 func (l *Library) SharedDir(tenant string) string {

@@ -26,11 +26,11 @@ const (
 	MaintenanceOn      = "activated"
 )
 
-// maintenanceSetting keeps maintenance among the settings, where it outlives
+// MaintenanceSetting keeps maintenance among the settings, where it outlives
 // restarts and all managers see it.
 const (
-	maintenanceScope   = "execution"
-	maintenanceSetting = "maintenance"
+	MaintenanceScope   = "execution"
+	MaintenanceSetting = "maintenance"
 )
 
 // Maintenance tells whether maintenance is on.
@@ -45,7 +45,7 @@ func maintenanceIn(ctx context.Context, r store.Reader) (Maintenance, error) {
 		return m, fmt.Errorf("read whether maintenance is on: %w", err)
 	}
 	for _, set := range settings {
-		if set.Scope == maintenanceScope && set.Name == maintenanceSetting && set.Value == true {
+		if set.Scope == MaintenanceScope && set.Name == MaintenanceSetting && set.Value == true {
 			m.Status, m.RequestedAt, m.RequestedBy = MaintenanceOn, set.UpdatedAt, set.UpdatedBy
 		}
 	}
@@ -87,7 +87,7 @@ func (s *Service) SetMaintenance(ctx context.Context, on bool, by string) (Maint
 		if m, changed = before, (before.Status == MaintenanceOff) == on; !changed {
 			return nil
 		}
-		set := store.Setting{Scope: maintenanceScope, Name: maintenanceSetting, Value: on, UpdatedAt: s.now(), UpdatedBy: by}
+		set := store.Setting{Scope: MaintenanceScope, Name: MaintenanceSetting, Value: on, UpdatedAt: s.now(), UpdatedBy: by}
 		if err := tx.PutSetting(ctx, set); err != nil {
 			return err
 		}

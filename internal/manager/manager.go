@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -25,6 +26,7 @@ import (
 	"windlass/internal/operation/python"
 	"windlass/internal/operation/script"
 	"windlass/internal/rest"
+	"windlass/internal/snapshot"
 	"windlass/internal/store"
 	"windlass/internal/store/postgres"
 	"windlass/internal/store/sqlite"
@@ -156,12 +158,21 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 		Store: m.store, Library: library, Parse: parseOptions(library, m.config.AllowPrivate), Fetch: fetcher(m.config.AllowPrivate),
 		Now: time.Now, IDs: instanceSuffix,
 	}
+	snapshots, err := snapshot.New(snapshot.Config{
+		Store: m.store, Keys: users, Folders: library.Folders(), TempDir: filepath.Join(m.config.DataDir, "snapshots"),
+		Version: m.config.Version, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	workflows := m.forgetting(environment.SystemWorkflows())
+	maps.Copy(workflows, snapshots.SystemWorkflows())
 	approvals := approval.NewService(m.store, name, time.Now)
 	m.executions, err = execution.New(execution.Config{
 		Store: m.store, ManagerName: name, Alone: m.config.Database == "",
 		Workflows:       m.python.Lookup,
 		Runners:         map[string]operation.Runner{"script": m.scripts, approval.Plugin: approval.Gate{Service: approvals}, "": m.python},
-		SystemWorkflows: m.forgetting(environment.SystemWorkflows()),
+		SystemWorkflows: workflows,
 		Resources:       library,
 		Secrets:         secrets{m.store, users},
 		WorkDir:         library.WorkDir,
@@ -171,13 +182,14 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	if err != nil {
 		return err
 	}
+	snapshots.Start = m.executions
 	environment.Evaluate, environment.Schedule = m.executions.Evaluate, m.executions.AddSchedule
 	m.handler, err = rest.New(rest.Config{
 		Store: m.store, Access: users, Executions: m.executions, Approvals: approvals,
 		Catalog: catalog.New(catalog.Config{
 			Store: m.store, Library: library, Executions: m.executions, Evaluator: m.executions, Now: time.Now,
 		}),
-		Files: library, Version: m.config.Version, Host: name, Address: m.config.Listen,
+		Files: library, Snapshots: snapshots, Fetch: fetcher(m.config.AllowPrivate), Version: m.config.Version, Host: name, Address: m.config.Listen,
 		Why: m.executions.Why, Stopping: m.stopping, Logger: m.log,
 	})
 	return err

@@ -41,6 +41,8 @@ var statuses = map[string]int{
 	"functions_evaluation_error":                          http.StatusBadRequest,
 	"deployment_plugin_not_found":                         http.StatusBadRequest,
 	"invalid_filter_rule":                                 http.StatusBadRequest,
+	"snapshot_action_error":                               http.StatusBadRequest,
+	"param_url_not_found_error":                           http.StatusBadRequest,
 	"upload_missing_file":                                 http.StatusBadRequest,
 	"missing_cloudify_license":                            http.StatusBadRequest,
 	"unauthorized_error":                                  http.StatusUnauthorized,

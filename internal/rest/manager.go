@@ -129,10 +129,6 @@ func (s *server) getIDP(w http.ResponseWriter, _ *request) error { return ok(w, 
 
 func (s *server) getLDAP(w http.ResponseWriter, _ *request) error { return ok(w, "disabled") }
 
-func (s *server) getSnapshotStatus(w http.ResponseWriter, _ *request) error {
-	return ok(w, object{"status": "not-running"})
-}
-
 // emptyList answers lists of things that this manager has none of.
 func (s *server) emptyList(w http.ResponseWriter, r *request) error {
 	l := listing{size: pageSize}

@@ -79,6 +79,7 @@ type Config struct {
 	Approvals  Approvals
 	Catalog    Catalog
 	Files      Files
+	Snapshots  Snapshots
 
 	Version string
 	Host    string // this manager's name, as shown by /managers
@@ -87,14 +88,17 @@ type Config struct {
 	Why func(ctx context.Context, tenant, id string) (execution.Reason, error)
 	// Stopping, once closed, ends the streams so that the server can stop.
 	Stopping <-chan struct{}
-	Logger   *slog.Logger     // nil: none
-	Now      func() time.Time // nil: time.Now
+	// Fetch opens what a URL names; nil: not offered.
+	Fetch  func(ctx context.Context, url string) (io.ReadCloser, error)
+	Logger *slog.Logger     // nil: none
+	Now    func() time.Time // nil: time.Now
 
-	MaxBody    int64         // bytes of a JSON body; 0: 64 MiB
-	MaxUpload  int64         // bytes of an upload; 0: 1 GiB
-	MaxStreams int           // event streams at once; 0: 1000
-	Patience   time.Duration // how long a peer may leave a read or write of ours waiting; 0: 30 s
-	CreateWait time.Duration // how long creating a deployment or blueprint waits for its end; 0: 120 s
+	MaxBody     int64         // bytes of a JSON body; 0: 64 MiB
+	MaxUpload   int64         // bytes of an upload; 0: 1 GiB
+	MaxSnapshot int64         // bytes of a snapshot's archive; 0: 1 TiB
+	MaxStreams  int           // event streams at once; 0: 1000
+	Patience    time.Duration // how long a peer may leave a read or write of ours waiting; 0: 30 s
+	CreateWait  time.Duration // how long creating a deployment or blueprint waits for its end; 0: 120 s
 }
 
 type server struct {
@@ -115,8 +119,8 @@ func New(cfg Config) (http.Handler, error) {
 }
 
 func newServer(cfg Config) (*server, error) {
-	if cfg.Store == nil || cfg.Access == nil || cfg.Executions == nil || cfg.Approvals == nil || cfg.Catalog == nil || cfg.Files == nil {
-		return nil, errors.New("the API needs a store, access, executions, approvals, a catalog and files")
+	if cfg.Store == nil || cfg.Access == nil || cfg.Executions == nil || cfg.Approvals == nil || cfg.Catalog == nil || cfg.Files == nil || cfg.Snapshots == nil {
+		return nil, errors.New("the API needs a store, access, executions, approvals, a catalog, files and snapshots")
 	}
 	s := &server{Config: cfg, log: cfg.Logger}
 	if s.log == nil {
@@ -127,6 +131,7 @@ func newServer(cfg Config) (*server, error) {
 	}
 	orDefault(&s.MaxBody, 64<<20)
 	orDefault(&s.MaxUpload, 1<<30)
+	orDefault(&s.MaxSnapshot, 1<<40)
 	orDefault(&s.MaxStreams, 1000)
 	orDefault(&s.Patience, 30*time.Second)
 	orDefault(&s.CreateWait, 120*time.Second)

@@ -171,7 +171,14 @@ func (s *server) routes() []route {
 		{method: "GET", path: "/plugins-updates", permission: "plugins_update_list", summary: "List plugin updates", query: listQuery(""), result: listOf(""), handle: s.emptyList},
 		{method: "GET", path: "/sites", permission: "site_list", summary: "List sites", query: listQuery(""), result: listOf(""), handle: s.emptyList},
 		{method: "GET", path: "/agents", permission: "agent_list", summary: "List agents", query: listQuery(""), result: listOf(""), handle: s.emptyList},
-		{method: "GET", path: "/snapshots", permission: "snapshot_list", scope: anyTenant, summary: "List snapshots", query: listQuery(""), result: listOf(""), handle: s.emptyList},
+		{method: "GET", path: "/snapshots", permission: "snapshot_list", scope: anyTenant, summary: "List snapshots", query: listQuery(""), result: listOf("Snapshot"), handle: s.listSnapshots},
+		{method: "GET", path: "/snapshots/{id}", permission: "snapshot_get", scope: anyTenant, summary: "One snapshot", query: objectQuery(""), result: one("Snapshot"), handle: s.getSnapshot},
+		{method: "PUT", path: "/snapshots/{id}", permission: "snapshot_create", scope: anyTenant, summary: "Start making a snapshot of everything", body: fields("include_credentials:boolean include_logs:boolean include_events:boolean queue:boolean legacy:boolean tempdir_path listener_timeout:integer visibility"), result: created("Execution"), handle: s.putSnapshot},
+		{method: "PATCH", path: "/snapshots/{id}", permission: "snapshot_status_update", scope: anyTenant, summary: "Report a snapshot's status", body: fields("status* error"), result: one(""), handle: s.patchSnapshot},
+		{method: "DELETE", path: "/snapshots/{id}", permission: "snapshot_delete", scope: anyTenant, summary: "Delete a snapshot", result: one("Snapshot"), handle: s.deleteSnapshot},
+		{method: "GET", path: "/snapshots/{id}/archive", permission: "snapshot_download", scope: anyTenant, summary: "A snapshot's archive", result: file(), handle: s.getSnapshotArchive},
+		{method: "PUT", path: "/snapshots/{id}/archive", permission: "snapshot_upload", scope: anyTenant, summary: "Upload a snapshot's archive", raw: true, query: fields("snapshot_archive_url visibility private_resource:boolean"), result: created("Snapshot"), handle: s.putSnapshotArchive},
+		{method: "POST", path: "/snapshots/{id}/restore", permission: "snapshot_restore", scope: anyTenant, summary: "Start replacing everything by a snapshot", body: fields("force*:boolean restore_certificates:boolean no_reboot:boolean ignore_plugin_failure:boolean timeout:number"), result: one("Execution"), handle: s.restoreSnapshot},
 		{method: "GET", path: "/secrets-providers", permission: "secrets_provider_list", summary: "List secrets providers", query: listQuery(""), result: listOf(""), handle: s.emptyList},
 
 		// The files of blueprints and deployments.
@@ -199,6 +206,7 @@ func shapes() map[string][]param {
 	add(scheduleShape.describe())
 	add(approvalShape.describe())
 	add(updateShape.describe())
+	add(snapshotShape.describe())
 	add(deploymentGroupShape.describe())
 	add(executionGroupShape.describe())
 	add(exportedShape.describe())

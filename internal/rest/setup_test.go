@@ -20,6 +20,7 @@ import (
 	"windlass/internal/approval"
 	"windlass/internal/catalog"
 	"windlass/internal/execution"
+	"windlass/internal/snapshot"
 	"windlass/internal/store"
 	"windlass/internal/value"
 )
@@ -69,9 +70,14 @@ func newAPI(t *testing.T, change ...func(*Config)) *api {
 		t.Fatal(err)
 	}
 	r := &rooms{store: db, dir: t.TempDir()}
+	snapshots, err := snapshot.New(snapshot.Config{Store: db, Keys: users, TempDir: filepath.Join(t.TempDir(), "snapshots"), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshots.Start = r
 	stopping := make(chan struct{})
 	cfg := Config{
-		Store: db, Access: users, Executions: r, Approvals: approval.NewService(db, "here", time.Now), Catalog: r, Files: r, Version: "7.1.0", Host: "here", Address: "127.0.0.1",
+		Store: db, Access: users, Executions: r, Approvals: approval.NewService(db, "here", time.Now), Catalog: r, Files: r, Snapshots: snapshots, Version: "7.1.0", Host: "here", Address: "127.0.0.1",
 		Why: r.why, Stopping: stopping, CreateWait: 2 * time.Second,
 	}
 	for _, f := range change {
@@ -506,3 +512,12 @@ func (r *rooms) WorkDir(tenant, deployment string) (string, error) {
 }
 
 func (r *rooms) SharedDir(tenant string) string { return filepath.Join(r.dir, "shared", tenant) }
+
+// StartSystem stores an execution that a system workflow is to run.
+func (r *rooms) StartSystem(ctx context.Context, tx store.Tx, q execution.SystemRequest) (store.Execution, error) {
+	e := store.Execution{
+		Owned: store.Owned{Tenant: q.Tenant, Visibility: store.Tenants, CreatedBy: q.CreatedBy, CreatedAt: started}, ID: uuid.NewString(),
+		WorkflowID: q.WorkflowID, Status: store.Pending, Parameters: q.Parameters, IsSystemWorkflow: execution.IsSystemWide(q.WorkflowID),
+	}
+	return e, tx.AddExecution(ctx, e)
+}

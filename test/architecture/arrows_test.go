@@ -39,13 +39,14 @@ var arrows = map[string][]string{
 		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation", "internal/store",
 		"internal/execution", "internal/access", "internal/operation",
 	},
+	"internal/snapshot": {"internal/value", "internal/store", "internal/execution"},
 	"internal/rest": {
 		"internal/value", "internal/blueprint", "internal/store", "internal/access", "internal/execution",
-		"internal/catalog", "internal/approval",
+		"internal/catalog", "internal/approval", "internal/snapshot",
 	},
 	"internal/manager": {
 		"internal/value", "internal/blueprint", "internal/store", "internal/access", "internal/execution",
-		"internal/catalog", "internal/rest", "internal/operation", "internal/workflow", "internal/approval",
+		"internal/catalog", "internal/snapshot", "internal/rest", "internal/operation", "internal/workflow", "internal/approval",
 	},
 	"internal/cli": {
 		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation",

@@ -3,13 +3,9 @@ package postgres_test
 import (
 	"context"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"windlass/internal/store"
 	"windlass/internal/store/postgres"
@@ -22,46 +18,9 @@ func fresh(t *testing.T) storetest.Opener {
 	return func(ctx context.Context) (store.Store, error) { return postgres.Open(ctx, address) }
 }
 
-// server is the URL of a server where tests may create databases.
-func server(t testing.TB) *url.URL {
-	t.Helper()
-	address := os.Getenv("WINDLASS_TEST_POSTGRES")
-	if address == "" {
-		t.Skip("NOT TESTED: there is no PostgreSQL server. Run `make test`, which starts one and sets WINDLASS_TEST_POSTGRES.")
-	}
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
+func server(t testing.TB) *url.URL { return storetest.PostgresServer(t) }
 
-func database(t testing.TB) string {
-	t.Helper()
-	u := server(t)
-	name := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	administer(t, u, "CREATE DATABASE "+name)
-	t.Cleanup(func() { administer(t, u, "DROP DATABASE "+name) }) // fails if a connection is left open
-	mine := *u
-	mine.Path = "/" + name
-	return mine.String()
-}
-
-func administer(t testing.TB, u *url.URL, statement string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // also runs when the test's context has ended
-	defer cancel()
-	c, err := pgx.Connect(ctx, u.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Exec(ctx, statement); err != nil {
-		t.Error(err)
-	}
-	if err := c.Close(ctx); err != nil {
-		t.Error(err)
-	}
-}
+func database(t testing.TB) string { return storetest.PostgresDatabase(t) }
 
 func TestListenerConnectsAgain(t *testing.T) {
 	t.Parallel()
@@ -83,7 +42,7 @@ func TestListenerConnectsAgain(t *testing.T) {
 	}
 	// The end of its connection makes the listener connect again and wake
 	// everybody, for it may have missed something.
-	administer(t, u, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN windlass'")
+	storetest.Administer(t, u, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query = 'LISTEN windlass'")
 	select {
 	case <-wake:
 	case <-time.After(20 * time.Second):

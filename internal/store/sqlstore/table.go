@@ -67,6 +67,9 @@ var tables = []table{
 	tableOf("graphs", "num", "num:graphs id execution_num:executions name created_at:number"),
 	tableOf("operations", "num", `id graph_num:graphs position:number state type name created_at:number manager_name agent_name error
 		result dependencies parameters`),
+	tableOf("approvals", "num", `tenant id visibility created_by created_at:number execution_id deployment_id operation_id node_id
+		instance_id operation_name question details approvers not_by_starter:boolean expires_at:number approve_on_expiry:boolean
+		status decided_by decided_at:number comment`),
 	tableOf("events", "storage_id", `execution_num:executions seq:number is_log:boolean timestamp:number reported_timestamp:number
 		execution_group_id event_type level logger message message_code operation node_id source_id target_id manager_name
 		agent_name error_causes`),
