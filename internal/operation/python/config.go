@@ -12,6 +12,7 @@
 package python
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	"windlass/internal/operation"
+	"windlass/internal/operation/child"
 	"windlass/internal/operation/ctxproxy"
 	framework "windlass/python"
 )
@@ -63,23 +65,8 @@ type Config struct {
 	// have; 0: no limit.
 	Memory int64
 	// Output bounds what the output of one operation may cost, Log what its
-	// loggers may.
-	Output, Log Limits
-}
-
-// Limits bound what is logged for one operation. What is beyond is counted and
-// dropped.
-type Limits struct {
-	// Lines and Bytes are how much is logged; 0: for output 10,000 lines and
-	// 4 MiB, for loggers ten times that.
-	Lines, Bytes int
-	// LineBytes is where longer lines are cut; 0: 16 KiB for output, 1 MiB for
-	// loggers.
-	LineBytes int
-}
-
-func (l Limits) orDefaults(lines, bytes, lineBytes int) Limits {
-	return Limits{orDefault(l.Lines, lines), orDefault(l.Bytes, bytes), orDefault(l.LineBytes, lineBytes)}
+	// loggers may: child.OutputLimits and child.LogLimits where they say nothing.
+	Output, Log child.Limits
 }
 
 func orDefault[T comparable](v, fallback T) T {
@@ -113,8 +100,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.StartTimeout = orDefault(c.StartTimeout, 30*time.Second)
 	c.Idle = orDefault(c.Idle, 5*time.Minute)
 	c.Workers = orDefault(c.Workers, 32)
-	c.Output = c.Output.orDefaults(10_000, 4<<20, 16<<10)
-	c.Log = c.Log.orDefaults(100_000, 40<<20, 1<<20)
+	c.Output = c.Output.Or(child.OutputLimits)
+	c.Log = c.Log.Or(child.LogLimits)
 	return c, nil
 }
 
@@ -124,8 +111,7 @@ type Runner struct {
 	proxy    *ctxproxy.Server
 	ownProxy bool
 	pool     *pool
-	prefix   string // begins the names of this runner's run directories
-	boot     string // see bootID
+	runs     *child.Runs
 	live     liveWorkflows
 
 	unpack    sync.Once // guards framework and unpackErr
@@ -142,8 +128,8 @@ func New(cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{cfg: cfg, proxy: cfg.Proxy, prefix: ownPrefix(), boot: bootID()}
-	if err := os.MkdirAll(r.runsDir(), 0o755); err != nil {
+	r := &Runner{cfg: cfg, proxy: cfg.Proxy}
+	if r.runs, err = child.OpenRuns(filepath.Join(cfg.Root, "runs"), cfg.Logger); err != nil {
 		return nil, fmt.Errorf("python runner: %w", err)
 	}
 	if r.proxy == nil {
@@ -165,8 +151,6 @@ func (r *Runner) Close() error {
 	return r.proxy.Close()
 }
 
-func (r *Runner) runsDir() string { return filepath.Join(r.cfg.Root, "runs") }
-
 // frameworkDir unpacks the Python framework when it is needed first.
 func (r *Runner) frameworkDir() (string, error) {
 	r.unpack.Do(func() { r.framework, r.unpackErr = framework.Unpack(filepath.Join(r.cfg.Root, "python")) })
@@ -179,3 +163,8 @@ func (r *Runner) Workers() int { return r.pool.size() }
 // Forget ends the workers of a deployment: it is gone, or its plugins are.
 // Workers in use end with what they run.
 func (r *Runner) Forget(tenant, deploymentID string) { r.pool.retireDeployment(tenant, deploymentID) }
+
+// Reap ends what operations of dead managers left; see child.Runs.Reap.
+func (r *Runner) Reap(ctx context.Context) ([]child.Orphan, error) {
+	return r.runs.Reap(ctx, r.cfg.Grace)
+}

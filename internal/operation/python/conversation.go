@@ -13,6 +13,7 @@ import (
 
 	"windlass/internal/graph"
 	"windlass/internal/operation"
+	"windlass/internal/operation/child"
 	"windlass/internal/topology"
 	"windlass/internal/value"
 	"windlass/internal/workflow"
@@ -54,7 +55,7 @@ type reply struct {
 // converse serves the workflow's process until it ends or is stopped, and ends
 // what it has asked for.
 func (s *conversation) converse(
-	ctx context.Context, c *child, run string, out *output, endProcess, endAsked context.CancelCauseFunc,
+	ctx context.Context, c *forked, run string, out *child.Output, endProcess, endAsked context.CancelCauseFunc,
 ) ending {
 	served := make(chan struct{})
 	go func() { // waited for below
@@ -79,7 +80,7 @@ func (s *conversation) converse(
 	}
 	s.requests.Wait()
 	_ = c.conn.Close()
-	out.finish()
+	out.Finish()
 	return e
 }
 
@@ -188,7 +189,7 @@ var verdicts = map[string]operation.Verdict{
 
 // toldError is an exception as the framework describes it.
 func toldError(p map[string]any) *operation.Error {
-	text := func(m map[string]any, key string) string { t, _ := m[key].(string); return clean([]byte(t)) }
+	text := func(m map[string]any, key string) string { t, _ := m[key].(string); return child.Clean([]byte(t)) }
 	e := &operation.Error{
 		Verdict: verdicts[text(p, "verdict")], Type: text(p, "type"), Message: text(p, "message"), Traceback: text(p, "traceback"),
 		RetryAfter: seconds(p["retry_after"]),
@@ -246,7 +247,7 @@ func (s *conversation) breakOff(err error) {
 
 // serve performs one request of the process.
 func (s *conversation) serve(method string, p map[string]any) (any, error) {
-	text := func(key string) string { t, _ := p[key].(string); return clean([]byte(t)) }
+	text := func(key string) string { t, _ := p[key].(string); return child.Clean([]byte(t)) }
 	switch method {
 	case "context":
 		return s.describe()

@@ -6,12 +6,13 @@ import (
 	"sync"
 
 	"windlass/internal/operation"
+	"windlass/internal/operation/child"
 	"windlass/internal/operation/ctxproxy"
 )
 
 // budget bounds what the loggers of one operation or workflow may cost.
 type budget struct {
-	limits Limits
+	limits child.Limits
 
 	mu                    sync.Mutex // guards what follows
 	lines, bytes, dropped int
@@ -21,7 +22,7 @@ type budget struct {
 func (b *budget) spend(message string) (string, bool) {
 	if len(message) > b.limits.LineBytes {
 		message = message[:b.limits.LineBytes] + fmt.Sprintf("... (%d more bytes)", len(message)-b.limits.LineBytes)
-		message = clean([]byte(message))
+		message = child.Clean([]byte(message))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -49,7 +50,7 @@ type limitedHost struct {
 
 // limitHost returns a host with a bounded log; it lists directories if host
 // does. finish logs what was dropped.
-func limitHost(host operation.Host, limits Limits) (limited operation.Host, finish func()) {
+func limitHost(host operation.Host, limits child.Limits) (limited operation.Host, finish func()) {
 	l := &limitedHost{Host: host, budget: budget{limits: limits}}
 	if lister, ok := host.(ctxproxy.DirectoryLister); ok {
 		return listingHost{l, lister}, l.finish

@@ -2,16 +2,16 @@ package python
 
 import (
 	"context"
-	"os/exec"
-	"runtime"
 	"sync"
 	"time"
+
+	"windlass/internal/operation/child"
 )
 
 // pool keeps the workers.
 type pool struct {
 	runner  *Runner
-	spawner *spawner
+	spawner *child.Spawner
 	stop    chan struct{}
 	work    sync.WaitGroup // the janitor, and workers that are being stopped
 
@@ -35,7 +35,7 @@ type slot struct {
 }
 
 func newPool(r *Runner) *pool {
-	p := &pool{runner: r, spawner: newSpawner(), stop: make(chan struct{}), workers: map[workerKey]*slot{}, leaving: map[*slot]struct{}{}}
+	p := &pool{runner: r, spawner: child.NewSpawner(), stop: make(chan struct{}), workers: map[workerKey]*slot{}, leaving: map[*slot]struct{}{}}
 	p.work.Go(p.reap)
 	return p
 }
@@ -219,45 +219,5 @@ func (p *pool) close() {
 	}
 	p.mu.Unlock()
 	p.work.Wait()
-	p.spawner.close()
-}
-
-// spawner starts all workers from one thread that lives as long as the pool.
-// The system ends a worker when the thread that started it dies (see
-// workerAttributes), and threads that serve goroutines may come and go.
-type spawner struct {
-	asks chan spawn
-	done chan struct{}
-}
-
-type spawn struct {
-	command *exec.Cmd
-	reply   chan error
-}
-
-func newSpawner() *spawner {
-	s := &spawner{asks: make(chan spawn), done: make(chan struct{})}
-	go s.run()
-	return s
-}
-
-func (s *spawner) run() {
-	defer close(s.done)
-	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-	for a := range s.asks {
-		a.reply <- a.command.Start()
-	}
-}
-
-// start starts the command. The spawner must not be closed.
-func (s *spawner) start(c *exec.Cmd) error {
-	reply := make(chan error, 1)
-	s.asks <- spawn{c, reply}
-	return <-reply
-}
-
-// close ends the thread.
-func (s *spawner) close() {
-	close(s.asks)
-	<-s.done
+	p.spawner.Close()
 }

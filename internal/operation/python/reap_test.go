@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"windlass/internal/operation/child"
 	"windlass/internal/operation/python"
 )
 
@@ -48,7 +49,7 @@ func TestReap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []python.Orphan{{TaskID: "t", ExecutionID: "e", Operation: "o", InstanceID: "i", Killed: 1}}
+	want := []child.Orphan{{TaskID: "t", ExecutionID: "e", Operation: "o", InstanceID: "i", Killed: 1}}
 	if d := cmp.Diff(want, orphans); d != "" {
 		t.Error(d)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"windlass/internal/operation"
+	"windlass/internal/operation/child"
 	"windlass/internal/operation/ctxproxy"
 )
 
@@ -32,26 +33,26 @@ func (r *Runner) Run(ctx context.Context, req *operation.Request, host operation
 	if err != nil {
 		return nil, err
 	}
-	dir, err := r.newRunDir()
+	dir, err := r.runs.New()
 	if err != nil {
 		return nil, err
 	}
-	defer r.remove(dir)
+	defer dir.Remove()
 	return r.runOperation(ctx, req, host, env, dir)
 }
 
 func (r *Runner) runOperation(
-	ctx context.Context, req *operation.Request, host operation.Host, env Environment, dir *runDir,
+	ctx context.Context, req *operation.Request, host operation.Host, env Environment, dir *child.Run,
 ) (any, error) {
 	host, dropped := limitHost(host, r.cfg.Log)
 	defer dropped()
-	out, err := newOutput(filepath.Join(dir.path, outputFile), r.cfg.Output, func(m string) { host.Log("debug", "<out> "+m) })
+	out, err := dir.NewOutput(r.cfg.Output, func(m string) { host.Log("debug", "<out> "+m) })
 	if err != nil {
 		return nil, err
 	}
-	defer out.file.Close()
+	defer out.File.Close()
 	session := ctxproxy.NewSession(ctxproxy.SessionConfig{
-		Request: req, Host: host, Dir: orDefault(req.WorkDir, dir.path), Downloads: downloadsDir(req, r.cfg.Root), Inputs: req.Inputs,
+		Request: req, Host: host, Dir: orDefault(req.WorkDir, dir.Path), Downloads: downloadsDir(req, r.cfg.Root), Inputs: req.Inputs,
 	})
 	// An operation that is asked to end may still use its context while it cleans
 	// up, so the context lives on after ctx until the process is gone.
@@ -60,17 +61,17 @@ func (r *Runner) runOperation(
 	defer end()
 
 	key := workerKey{req.Tenant, req.DeploymentID, env.Key}
-	c, release, err := r.launch(ctx, key, env, "operation", variables(req, address, dir), orDefault(req.WorkDir, dir.path), out)
+	c, release, err := r.launch(ctx, key, env, "operation", variables(req, address, dir), orDefault(req.WorkDir, dir.Path), out)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if err := dir.write(c.pid, r.boot, req); err != nil {
-		r.stop(c, dir.path, func() {})
+	if err := dir.Note(c.pid, req); err != nil {
+		c.process(dir.Path).Stop(r.cfg.Grace, r.cfg.Logger, func() {})
 		_ = c.conn.Close()
 		return nil, err
 	}
-	e := r.attend(ctx, c, dir.path, req.Timeout, out, func(frame []byte) []byte { return answer(alive, session, frame) })
+	e := r.attend(ctx, c, dir.Path, req.Timeout, out, func(frame []byte) []byte { return answer(alive, session, frame) })
 	end()
 
 	saved, cancel := context.WithTimeout(alive, saveTimeout)
@@ -101,8 +102,8 @@ func downloadsDir(req *operation.Request, root string) string {
 }
 
 // variables are what a child's environment has beside its worker's.
-func variables(req *operation.Request, address string, dir *runDir) map[string]any {
-	vars := map[string]any{"CTX_SOCKET_URL": address, marker: dir.path}
+func variables(req *operation.Request, address string, dir *child.Run) map[string]any {
+	vars := map[string]any{"CTX_SOCKET_URL": address, child.Marker: dir.Path}
 	if req.WorkDir != "" {
 		vars["AGENT_WORK_DIR"] = req.WorkDir
 	}
@@ -114,14 +115,14 @@ func variables(req *operation.Request, address string, dir *runDir) map[string]a
 
 // launch starts a child in a worker of its key. release gives the worker back.
 func (r *Runner) launch(
-	ctx context.Context, key workerKey, env Environment, kind string, vars map[string]any, cwd string, out *output,
-) (c *child, release func(), err error) {
+	ctx context.Context, key workerKey, env Environment, kind string, vars map[string]any, cwd string, out *child.Output,
+) (c *forked, release func(), err error) {
 	for try := 0; ; try++ {
 		w, release, err := r.pool.acquire(ctx, key, env)
 		if err != nil {
 			return nil, nil, err
 		}
-		c, err := w.start(kind, vars, cwd, r.cfg.Memory, out.file)
+		c, err := w.start(kind, vars, cwd, r.cfg.Memory, out.File)
 		if err == nil {
 			return c, release, nil
 		}
@@ -152,7 +153,7 @@ const (
 // stopped: when ctx ends, or its time is up. Then everything it started goes
 // with it.
 func (r *Runner) attend(
-	ctx context.Context, c *child, run string, limit time.Duration, out *output, answer func(frame []byte) []byte,
+	ctx context.Context, c *forked, run string, limit time.Duration, out *child.Output, answer func(frame []byte) []byte,
 ) ending {
 	served := make(chan struct{})
 	go func() { // waited for below
@@ -165,11 +166,11 @@ func (r *Runner) attend(
 	_ = c.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	<-served
 	_ = c.conn.Close()
-	out.finish()
+	out.Finish()
 	return e
 }
 
-func (r *Runner) watch(ctx context.Context, c *child, run string, limit time.Duration, out *output) ending {
+func (r *Runner) watch(ctx context.Context, c *forked, run string, limit time.Duration, out *child.Output) ending {
 	var timeout <-chan time.Time
 	if limit > 0 {
 		timer := time.NewTimer(limit)
@@ -185,21 +186,21 @@ func (r *Runner) watch(ctx context.Context, c *child, run string, limit time.Dur
 			return ending{status: c.status, lost: c.lost}
 		case <-poll.C:
 			pause = min(2*pause, slowPoll)
-			if out.poll() {
+			if out.Poll() {
 				pause = fastPoll
 			}
 			poll.Reset(pause)
 		case <-timeout:
-			if c.hasEnded() {
+			if c.process(run).HasEnded() {
 				return ending{status: c.status, lost: c.lost}
 			}
-			r.stop(c, run, func() { out.poll() })
+			c.process(run).Stop(r.cfg.Grace, r.cfg.Logger, func() { out.Poll() })
 			return ending{timeout: true}
 		case <-ctx.Done():
-			if c.hasEnded() {
+			if c.process(run).HasEnded() {
 				return ending{status: c.status, lost: c.lost}
 			}
-			r.stop(c, run, func() { out.poll() })
+			c.process(run).Stop(r.cfg.Grace, r.cfg.Logger, func() { out.Poll() })
 			return ending{canceled: context.Cause(ctx)}
 		}
 	}
@@ -207,7 +208,7 @@ func (r *Runner) watch(ctx context.Context, c *child, run string, limit time.Dur
 
 // conclude turns the end of a child and what it said through its context into
 // the end of the operation.
-func conclude(e ending, req *operation.Request, said ctxproxy.Outcome, out *output) (any, error) {
+func conclude(e ending, req *operation.Request, said ctxproxy.Outcome, out *child.Output) (any, error) {
 	switch {
 	case e.canceled != nil:
 		return nil, e.canceled
@@ -216,7 +217,7 @@ func conclude(e ending, req *operation.Request, said ctxproxy.Outcome, out *outp
 		if req.TimeoutRecoverable {
 			verdict, class = operation.Recoverable, "RecoverableError"
 		}
-		return nil, &operation.Error{Verdict: verdict, Type: class, Message: timeoutText(req.Timeout), Output: out.text()}
+		return nil, &operation.Error{Verdict: verdict, Type: class, Message: timeoutText(req.Timeout), Output: out.Text()}
 	case said.Stop != nil:
 		return nil, withOutput(said.Stop, out)
 	case said.Failure != nil:
@@ -231,17 +232,17 @@ func conclude(e ending, req *operation.Request, said ctxproxy.Outcome, out *outp
 
 // withOutput is a failure that the operation told itself, with its last output.
 // The failure may be held by the session, so it is copied.
-func withOutput(failure *operation.Error, out *output) error {
+func withOutput(failure *operation.Error, out *child.Output) error {
 	e := *failure
 	if e.Verdict != operation.Reschedule {
-		e.Output = out.text()
+		e.Output = out.Text()
 	}
 	return &e
 }
 
 // vanished is the failure of a child that ended without a word.
-func vanished(e ending, out *output) error {
-	failure := &operation.Error{Verdict: operation.NonRecoverable, Type: "NonRecoverableError", ExitCode: &e.status, Output: out.text()}
+func vanished(e ending, out *child.Output) error {
+	failure := &operation.Error{Verdict: operation.NonRecoverable, Type: "NonRecoverableError", ExitCode: &e.status, Output: out.Text()}
 	switch {
 	case e.lost:
 		failure.Verdict, failure.Type = operation.Recoverable, "RecoverableError"

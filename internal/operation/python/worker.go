@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"windlass/internal/operation"
+	"windlass/internal/operation/child"
 	"windlass/internal/value"
 )
 
@@ -30,12 +31,12 @@ type worker struct {
 
 	mu       sync.Mutex // guards what follows
 	last     int64
-	children map[int64]*child
+	children map[int64]*forked
 	ended    bool
 }
 
-// child is one forked process.
-type child struct {
+// forked is one forked process.
+type forked struct {
 	conn    *net.UnixConn // its connection
 	started chan struct{} // closed when it has been forked, or never will be
 	ended   chan struct{} // closed when it has ended
@@ -44,6 +45,11 @@ type child struct {
 	err    error // why it could not be started
 	status int   // as Python counts: -15 if it was ended by signal 15
 	lost   bool  // the worker ended before it could tell
+}
+
+// process is the child as what it is started for is known.
+func (c *forked) process(run string) child.Process {
+	return child.Process{PID: c.pid, Run: run, Ended: c.ended}
 }
 
 // errWorkerGone tells that a worker ended before it could start a child.
@@ -66,16 +72,16 @@ func (r *Runner) startWorker(ctx context.Context, env Environment) (*worker, err
 	defer theirs.Close()
 	w := &worker{
 		control: ours, stderr: &lastBytes{most: 8 << 10}, gone: make(chan struct{}), ready: make(chan struct{}),
-		children: map[int64]*child{},
+		children: map[int64]*forked{},
 	}
 	const control = "3" // the first of ExtraFiles
 	w.cmd = exec.Command(interpreter, append([]string{filepath.Join(dir, "run_worker.py"), control}, env.Path...)...)
 	w.cmd.Env, w.cmd.Dir = r.workerEnv(interpreter), r.cfg.Root
 	w.cmd.Stdout, w.cmd.Stderr = w.stderr, w.stderr
 	w.cmd.ExtraFiles = []*os.File{theirs}
-	w.cmd.SysProcAttr = workerAttributes()
+	w.cmd.SysProcAttr = child.Attributes()
 	w.cmd.WaitDelay = time.Second
-	if err := r.pool.spawner.start(w.cmd); err != nil {
+	if err := r.pool.spawner.Start(w.cmd); err != nil {
 		_ = ours.Close()
 		return nil, fmt.Errorf("start the Python worker %s: %w", interpreter, err)
 	}
@@ -150,7 +156,7 @@ func (w *worker) heard(frame map[string]any) {
 }
 
 // end notes the end of a child. The caller holds mu.
-func (w *worker) end(id int64, c *child, status int, lost bool) {
+func (w *worker) end(id int64, c *forked, status int, lost bool) {
 	delete(w.children, id)
 	select {
 	case <-c.started:
@@ -167,13 +173,13 @@ func (w *worker) end(id int64, c *child, status int, lost bool) {
 // start has the worker fork a child. kind is the framework's module that the
 // child runs. It gives errWorkerGone if the worker has ended; then nothing was
 // started.
-func (w *worker) start(kind string, env map[string]any, cwd string, memory int64, output *os.File) (*child, error) {
+func (w *worker) start(kind string, env map[string]any, cwd string, memory int64, output *os.File) (*forked, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("start a Python operation: %w", err)
 	}
 	defer theirs.Close()
-	c := &child{conn: ours, started: make(chan struct{}), ended: make(chan struct{})}
+	c := &forked{conn: ours, started: make(chan struct{}), ended: make(chan struct{})}
 	w.mu.Lock()
 	if w.ended {
 		w.mu.Unlock()

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"windlass/internal/blueprint/plan"
 	"windlass/internal/graph"
 	"windlass/internal/operation"
+	"windlass/internal/operation/child"
 	"windlass/internal/workflow"
 )
 
@@ -56,11 +56,11 @@ func (r *Runner) runWorkflow(ctx context.Context, h workflow.Host, plugin, funct
 	if err != nil {
 		return fmt.Errorf("workflow %s: %w", d.WorkflowID, err)
 	}
-	dir, err := r.newRunDir()
+	dir, err := r.runs.New()
 	if err != nil {
 		return err
 	}
-	defer r.remove(dir)
+	defer dir.Remove()
 	return s.run(ctx, env, dir)
 }
 
@@ -81,7 +81,7 @@ func (s *conversation) plugin(name string) plan.Plugin {
 }
 
 // run runs the workflow's child to its end.
-func (s *conversation) run(parent context.Context, env Environment, dir *runDir) error {
+func (s *conversation) run(parent context.Context, env Environment, dir *child.Run) error {
 	r := s.runner
 	process, endProcess := context.WithCancelCause(parent)
 	defer endProcess(nil)
@@ -95,11 +95,11 @@ func (s *conversation) run(parent context.Context, env Environment, dir *runDir)
 			endAsked(errProcessEnded)
 		}
 	}()
-	out, err := newOutput(filepath.Join(dir.path, outputFile), r.cfg.Output, func(m string) { s.log("debug", "<out> "+m) })
+	out, err := dir.NewOutput(r.cfg.Output, func(m string) { s.log("debug", "<out> "+m) })
 	if err != nil {
 		return err
 	}
-	defer out.file.Close()
+	defer out.File.Close()
 	if err := r.live.enter(s); err != nil {
 		return err
 	}
@@ -108,19 +108,19 @@ func (s *conversation) run(parent context.Context, env Environment, dir *runDir)
 	vars := variables(req, "", dir)
 	delete(vars, "CTX_SOCKET_URL")
 	key := workerKey{s.about.Tenant, s.deployment.ID, env.Key}
-	c, release, err := r.launch(process, key, env, "workflow", vars, orDefault(s.about.WorkDir, dir.path), out)
+	c, release, err := r.launch(process, key, env, "workflow", vars, orDefault(s.about.WorkDir, dir.Path), out)
 	if err != nil {
 		return err
 	}
 	defer release()
 	s.conn = c.conn
-	if err := dir.write(c.pid, r.boot, req); err != nil {
-		r.stop(c, dir.path, func() {})
+	if err := dir.Note(c.pid, req); err != nil {
+		c.process(dir.Path).Stop(r.cfg.Grace, r.cfg.Logger, func() {})
 		_ = c.conn.Close()
 		return err
 	}
 	stopWatching := s.watchForCancel(endProcess)
-	e := s.converse(process, c, dir.path, out, endProcess, endAsked)
+	e := s.converse(process, c, dir.Path, out, endProcess, endAsked)
 	stopWatching()
 	if text, ok := s.budget.report("workflow"); ok {
 		s.log("warning", text)
@@ -167,7 +167,7 @@ func isClosed(c <-chan struct{}) bool {
 }
 
 // outcome is how the workflow ended.
-func (s *conversation) outcome(parent context.Context, e ending, out *output) error {
+func (s *conversation) outcome(parent context.Context, e ending, out *child.Output) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -181,7 +181,7 @@ func (s *conversation) outcome(parent context.Context, e ending, out *output) er
 		return s.result
 	}
 	err := fmt.Errorf("workflow %s: %s", s.deployment.WorkflowID, vanishedText(e))
-	if text := out.text(); text != "" {
+	if text := out.Text(); text != "" {
 		return fmt.Errorf("%w; its last output:\n%s", err, text)
 	}
 	return err

@@ -1,4 +1,4 @@
-package python
+package child
 
 import (
 	"context"
@@ -19,14 +19,14 @@ type Orphan struct {
 
 // Reap ends the processes that operations of dead managers have started and
 // removes their run directories. The operations themselves ended with their
-// manager. Call it before the first Run. Processes are recognised by their
+// manager. Processes are asked to end and have grace for it, at most a second. Call it before the first Run. Processes are recognised by their
 // start time or by the run directory in their environment, so one that was
 // given the number of a dead one is never touched. Directories of living
 // managers stay.
-func (r *Runner) Reap(ctx context.Context) ([]Orphan, error) {
-	entries, err := os.ReadDir(r.runsDir())
+func (r *Runs) Reap(ctx context.Context, grace time.Duration) ([]Orphan, error) {
+	entries, err := os.ReadDir(r.dir)
 	if err != nil {
-		return nil, fmt.Errorf("look for Python operations that a dead manager left: %w", err)
+		return nil, fmt.Errorf("look for operations that a dead manager left: %w", err)
 	}
 	dirs := map[string]record{}
 	w := wanted{groups: map[int]string{}, runs: map[string]bool{}}
@@ -34,8 +34,8 @@ func (r *Runner) Reap(ctx context.Context) ([]Orphan, error) {
 		if ownerAlive(e.Name()) {
 			continue
 		}
-		dir := filepath.Join(r.runsDir(), e.Name())
-		rec := (&runDir{dir}).read()
+		dir := filepath.Join(r.dir, e.Name())
+		rec := (&Run{Path: dir}).read()
 		dirs[dir], w.runs[dir] = rec, true
 		p, ok := statProcess(rec.PID)
 		if ok && rec.PID > 1 && p.start != 0 && p.start == rec.Start && rec.Boot == r.boot {
@@ -45,7 +45,7 @@ func (r *Runner) Reap(ctx context.Context) ([]Orphan, error) {
 	if len(dirs) == 0 {
 		return nil, nil
 	}
-	killed, err := r.killAll(ctx, w)
+	killed, err := killAll(ctx, w, grace)
 	if err != nil {
 		return nil, fmt.Errorf("end what a dead manager left: %w", err)
 	}
@@ -62,8 +62,8 @@ func (r *Runner) Reap(ctx context.Context) ([]Orphan, error) {
 
 // killAll ends all wanted processes: TERM, a moment, KILL. It tells how many
 // there were of each run.
-func (r *Runner) killAll(ctx context.Context, w wanted) (map[string]int, error) {
-	grace := min(r.cfg.Grace, time.Second)
+func killAll(ctx context.Context, w wanted, grace time.Duration) (map[string]int, error) {
+	grace = min(grace, time.Second)
 	const force = 3 * time.Second // then it is hopeless
 	killed := map[string]int{}
 	alive := findProcesses(w)

@@ -1,4 +1,4 @@
-package python
+package child
 
 import (
 	"bytes"
@@ -10,31 +10,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// workerAttributes put a worker into a process group of its own, and have the
-// system end it when the manager dies; its children end with it. Operations
-// that nobody listens to any more are run again by whoever takes the execution
-// over, so they must not go on beside that.
-func workerAttributes() *syscall.SysProcAttr {
+// Attributes put a process into a group of its own, and have the system end it
+// when the manager dies. Operations that nobody listens to any more are run
+// again by whoever takes the execution over, so they must not go on beside that.
+func Attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
 // statProcess looks up a process; false if there is none.
-func statProcess(pid int) (processInfo, bool) {
+func statProcess(pid int) (info, bool) {
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return processInfo{}, false
+		return info{}, false
 	}
 	// The name in it may hold anything, but ends at the last parenthesis.
 	end := bytes.LastIndexByte(data, ')')
 	if end < 0 {
-		return processInfo{}, false
+		return info{}, false
 	}
 	fields := strings.Fields(string(data[end+1:]))
 	const state, group, start = 0, 2, 19
 	if len(fields) <= start {
-		return processInfo{}, false
+		return info{}, false
 	}
-	p := processInfo{pid: pid, dead: fields[state] == "Z" || fields[state] == "X"}
+	p := info{pid: pid, dead: fields[state] == "Z" || fields[state] == "X"}
 	var err2 error
 	p.group, err = strconv.Atoi(fields[group])
 	p.start, err2 = strconv.ParseUint(fields[start], 10, 64)
@@ -43,14 +42,14 @@ func statProcess(pid int) (processInfo, bool) {
 
 // findProcesses returns the living processes that are wanted, in one go
 // through all that there are.
-func findProcesses(w wanted) []processInfo {
+func findProcesses(w wanted) []info {
 	proc, err := os.Open("/proc")
 	if err != nil {
 		return nil
 	}
 	defer proc.Close()
 	names, _ := proc.Readdirnames(-1)
-	var found []processInfo
+	var found []info
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil || pid == os.Getpid() {
@@ -72,7 +71,7 @@ func findProcesses(w wanted) []processInfo {
 }
 
 // readMarker returns the run directory in a process's environment. That of a
-// forked process is its worker's, which has none.
+// process that was forked and runs no other program is its parent's.
 func readMarker(pid int) (string, bool) {
 	env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {
@@ -80,7 +79,7 @@ func readMarker(pid int) (string, bool) {
 	}
 	for len(env) > 0 {
 		variable, rest, _ := bytes.Cut(env, []byte{0})
-		if dir, ok := bytes.CutPrefix(variable, []byte(marker+"=")); ok {
+		if dir, ok := bytes.CutPrefix(variable, []byte(Marker+"=")); ok {
 			return string(dir), true
 		}
 		env = rest

@@ -1,0 +1,91 @@
+package child
+
+import (
+	"log/slog"
+	"syscall"
+	"time"
+)
+
+// info is what is known of a process.
+type info struct {
+	pid, group int
+	start      uint64 // in clock ticks after boot; 0 where that cannot be known
+	dead       bool   // has ended, but nobody took notice
+	run        string // the run directory it belongs to, where that was asked for
+}
+
+// wanted tells which processes to find: those of the groups, and those with a
+// run directory in their environment, whatever their group.
+type wanted struct {
+	groups map[int]string // the run directory of each group
+	runs   map[string]bool
+}
+
+// Marker is the environment variable by which the processes of a run are
+// known; its value is the run directory.
+const Marker = "WINDLASS_RUN_DIR"
+
+// Process is a process that leads a group of its own.
+type Process struct {
+	PID   int
+	Run   string          // its run directory
+	Ended <-chan struct{} // closed when it has ended
+}
+
+// HasEnded tells whether the process itself has ended.
+func (p Process) HasEnded() bool {
+	select {
+	case <-p.Ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Stop ends a process, its group, and whatever else it started: it asks first,
+// forces after the grace period, and returns when all are gone. What does not
+// even yield to force is given up after another grace period. meanwhile is
+// called again and again.
+func (p Process) Stop(grace time.Duration, log *slog.Logger, meanwhile func()) {
+	step := 2 * time.Millisecond // looking is not for free: less and less often
+	started := time.Now()
+	p.signal(syscall.SIGTERM)
+	tick := time.NewTimer(step)
+	defer tick.Stop()
+	for {
+		<-tick.C
+		step = min(2*step, 50*time.Millisecond)
+		tick.Reset(step)
+		meanwhile()
+		if p.HasEnded() && len(p.left()) == 0 {
+			return
+		}
+		waited := time.Since(started)
+		if waited > grace {
+			p.signal(syscall.SIGKILL)
+		}
+		if waited > 2*grace+time.Second {
+			log.Error("processes did not end by force", "pid", p.PID)
+			return
+		}
+	}
+}
+
+// signal reaches the group, and what left the group but not the run.
+func (p Process) signal(s syscall.Signal) {
+	alive := !p.HasEnded()
+	if alive { // so its number is still its own
+		_ = syscall.Kill(-p.PID, s)
+	}
+	for _, other := range p.left() {
+		if !alive || other.group != p.PID {
+			_ = syscall.Kill(other.pid, s) // one that has just ended is fine
+		}
+	}
+}
+
+// left returns what is still alive of the process, its group, and others that
+// it started.
+func (p Process) left() []info {
+	return findProcesses(wanted{groups: map[int]string{p.PID: p.Run}, runs: map[string]bool{p.Run: true}})
+}
