@@ -25,6 +25,7 @@ import (
 	"windlass/internal/operation"
 	"windlass/internal/operation/python"
 	"windlass/internal/operation/script"
+	"windlass/internal/operation/stdio"
 	"windlass/internal/rest"
 	"windlass/internal/snapshot"
 	"windlass/internal/store"
@@ -66,6 +67,7 @@ type Manager struct {
 	executions *execution.Service
 	scripts    *script.Runner
 	python     *python.Runner
+	programs   *stdio.Runner
 	handler    http.Handler
 	listener   net.Listener
 	stopping   chan struct{}
@@ -149,7 +151,14 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	}
 	m.python, err = python.New(python.Config{
 		Root: filepath.Join(m.config.DataDir, "python"), Logger: m.log, Environments: blueprintPlugins{library},
-		Memory: m.config.OperationMemory,
+		Memory: m.config.OperationMemory, Bin: m.scripts.Bin(),
+	})
+	if err != nil {
+		return err
+	}
+	m.programs, err = stdio.New(stdio.Config{
+		Root: filepath.Join(m.config.DataDir, "programs"), Logger: m.log, Folder: protocolPlugins{library}.folder, Others: m.python,
+		Bin: m.scripts.Bin(),
 	})
 	if err != nil {
 		return err
@@ -171,8 +180,8 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	m.executions, err = execution.New(execution.Config{
 		Store: m.store, ManagerName: name, Alone: m.config.Database == "",
 		Workflows:       m.python.Lookup,
-		Runners:         map[string]operation.Runner{"script": m.scripts, approval.Plugin: approval.Gate{Service: approvals}, "": m.python},
-		SystemWorkflows: workflows,
+		Runners:         map[string]operation.Runner{"script": m.scripts, approval.Plugin: approval.Gate{Service: approvals}, "": m.programs},
+		SystemWorkflows: m.forgetting(workflows),
 		Resources:       library,
 		Secrets:         secrets{m.store, users},
 		WorkDir:         library.WorkDir,
@@ -232,7 +241,11 @@ func (m *Manager) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("clear what an earlier run left: %w", err)
 	}
-	for _, o := range workers {
+	programs, err := m.programs.Reap(ctx)
+	if err != nil {
+		return fmt.Errorf("clear what an earlier run left: %w", err)
+	}
+	for _, o := range append(workers, programs...) {
 		m.log.Info("stopped an operation that an earlier run left", "orphan", o)
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -283,6 +296,10 @@ func (m *Manager) Close() error {
 	if m.scripts != nil {
 		errs = append(errs, m.scripts.Close())
 		m.scripts = nil
+	}
+	if m.programs != nil {
+		errs = append(errs, m.programs.Close())
+		m.programs = nil
 	}
 	if m.python != nil {
 		errs = append(errs, m.python.Close())

@@ -52,8 +52,10 @@ var arrows = map[string][]string{
 		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation",
 		"internal/manager", "internal/ctxcli", "internal/lsp",
 	},
-	"python":  {},
-	"cmd/cfy": {"internal/cli", "internal/ctxcli", "internal/manager"},
+	"python":             {},
+	"sdk/plugin":         {},
+	"examples/plugin-go": {"sdk/plugin"},
+	"cmd/cfy":            {"internal/cli", "internal/ctxcli", "internal/manager"},
 }
 
 // pure rooms take no clock, no disk and no network.

@@ -47,6 +47,7 @@ func TestMain(m *testing.M) {
 //	manager start|stop|kill    a manager on a free port, its data in $WORK/data
 //	exits STATUS CMD ARGS...    like exec, and checks the exit status
 //	until PATTERN CMD ARGS...   runs the command until its output matches
+//	gobuild PACKAGE FILE        builds a program of this project
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	p := params()
@@ -88,7 +89,7 @@ func params() testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"manager": manage, "exits": exits, "until": until,
+			"manager": manage, "exits": exits, "until": until, "gobuild": build,
 		},
 	}
 }
@@ -244,4 +245,15 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s never printed %q, but:\n%s", strings.Join(args[1:], " "), args[0], out)
+}
+
+func build(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: gobuild PACKAGE FILE")
+	}
+	cmd := exec.Command("go", "build", "-o", ts.MkAbs(args[1]), args[0])
+	cmd.Dir = filepath.Join("..", "..")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		ts.Fatalf("build %s: %v\n%s", args[0], err, out)
+	}
 }

@@ -35,7 +35,7 @@ type conversation struct {
 	closed     chan struct{}  // nothing comes from the process any more
 	fatal      chan struct{}  // closed when broken is set
 	writing    sync.Mutex     // keeps frames whole
-	budget     budget         // of its loggers
+	budget     *child.Budget  // of its loggers
 
 	mu       sync.Mutex // guards what follows
 	last     int64
@@ -259,7 +259,7 @@ func (s *conversation) serve(method string, p map[string]any) (any, error) {
 		return describeDeployment(d)
 	case "log":
 		level, message := orDefault(text("level"), "info"), text("message")
-		if message, ok := s.budget.spend(message); !ok {
+		if message, ok := s.budget.Spend(message); !ok {
 			return nil, nil
 		} else if s.extra != nil {
 			s.extra.Line(text("logger"), level, message, text("node_id"))

@@ -42,7 +42,7 @@ func (r *Runner) runWorkflow(ctx context.Context, h workflow.Host, plugin, funct
 	s := &conversation{
 		runner: r, host: h, deployment: d, function: function, parameters: parameters,
 		waiting: map[string]chan reply{}, closed: make(chan struct{}), ended: map[int64]error{}, fatal: make(chan struct{}),
-		budget: budget{limits: r.cfg.Log},
+		budget: child.NewBudget(r.cfg.Log),
 	}
 	if extra, ok := h.(operation.Surroundings); ok {
 		s.extra = extra
@@ -122,7 +122,7 @@ func (s *conversation) run(parent context.Context, env Environment, dir *child.R
 	stopWatching := s.watchForCancel(endProcess)
 	e := s.converse(process, c, dir.Path, out, endProcess, endAsked)
 	stopWatching()
-	if text, ok := s.budget.report("workflow"); ok {
+	if text, ok := s.budget.Report("workflow"); ok {
 		s.log("warning", text)
 	}
 	return s.outcome(parent, e, out)

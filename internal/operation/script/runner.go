@@ -156,6 +156,9 @@ func (r *Runner) Close() error {
 func (r *Runner) runsDir() string { return filepath.Join(r.cfg.Root, "runs") }
 func (r *Runner) binDir() string  { return filepath.Join(r.cfg.Root, "bin") }
 
+// Bin is the folder with the ctx command, for the PATH of what runs elsewhere.
+func (r *Runner) Bin() string { return r.binDir() }
+
 // ctxShell is sourced by scripts that want to end when a ctx command fails.
 const ctxShell = `# Sourced by scripts (. ctx-sh): a ctx command that fails ends the script.
 ctx() {
