@@ -183,7 +183,7 @@ func (s *Service) DeleteDeployment(ctx context.Context, r Deletion) (store.Execu
 		if err != nil {
 			return err
 		}
-		if err := mayRemove(ctx, tx, d, r.Force); err != nil {
+		if err := mayRemove(ctx, tx, d, r); err != nil {
 			return err
 		}
 		e, err = s.executions.StartSystem(ctx, tx, execution.SystemRequest{
@@ -196,7 +196,7 @@ func (s *Service) DeleteDeployment(ctx context.Context, r Deletion) (store.Execu
 	return e, err
 }
 
-func mayRemove(ctx context.Context, tx store.Tx, d store.Deployment, force bool) error {
+func mayRemove(ctx context.Context, tx store.Tx, d store.Deployment, r Deletion) error {
 	busy := append([]store.Status{store.Queued}, store.ActiveStatuses...)
 	statuses := make([]string, len(busy))
 	for i, status := range busy {
@@ -217,8 +217,16 @@ func mayRemove(ctx context.Context, tx store.Tx, d store.Deployment, force bool)
 		return dependents("Can't delete deployment %s - There are running or queued executions for this deployment. "+
 			"Running executions ids: %s", d.ID, ids)
 	}
-	if force {
+	if r.Force {
 		return nil
+	}
+	lines, err := dependentsOf(ctx, tx, d, neglect{children: r.Recursive})
+	if err != nil {
+		return err
+	}
+	if len(lines) > 0 {
+		return refusal(http.StatusBadRequest, "dependent_exists_error", fmt.Sprintf(
+			"Can't delete deployment %s - the following existing installations depend on it:\n%s", d.ID, strings.Join(lines, "\n")))
 	}
 	live, err := tx.ListInstances(ctx, store.Query{
 		Tenants: []string{d.Tenant}, Limit: 20,

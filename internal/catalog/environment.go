@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"windlass/internal/blueprint/functions"
 	"windlass/internal/blueprint/plan"
 	"windlass/internal/blueprint/problem"
@@ -99,7 +101,13 @@ func (e *Environment) store(ctx context.Context, tx store.Tx, d store.Deployment
 	if name, ok := p.DeploymentSettings["display_name"].(string); ok && d.DisplayName == d.ID {
 		d.DisplayName = name
 	}
+	if err := Relabel(ctx, tx, d, nil, d.Labels); err != nil {
+		return err
+	}
 	if err := tx.UpdateDeployment(ctx, d); err != nil {
+		return err
+	}
+	if err := addDependencies(ctx, tx, d, p); err != nil {
 		return err
 	}
 	nodes, err := storedNodes(d, p.Nodes)
@@ -113,6 +121,50 @@ func (e *Environment) store(ctx context.Context, tx store.Tx, d store.Deployment
 		return err
 	}
 	return e.addSchedules(ctx, tx, d)
+}
+
+// addDependencies stores on which deployments the capabilities that d asks for
+// make it depend. A deployment that there is not yet is no error: what asks for
+// it will tell.
+func addDependencies(ctx context.Context, tx store.Tx, d store.Deployment, p *plan.Deployment) error {
+	seen := map[string]bool{}
+	for _, f := range p.InterDeploymentFunctions {
+		creator := f.FunctionIdentifier
+		if self := f.Context["self"]; seen[creator] && self != "" {
+			creator += "." + self
+		}
+		if seen[creator] {
+			continue
+		}
+		seen[creator] = true
+		dep := store.Dependency{
+			Owned: store.Owned{Tenant: d.Tenant, Visibility: d.Visibility, CreatedBy: d.CreatedBy, CreatedAt: d.UpdatedAt},
+			ID:    uuid.NewString(), Creator: creator, SourceDeployment: d.ID,
+		}
+		written := any(nil)
+		if len(f.TargetDeployment) == 2 {
+			dep.TargetDeployment, _ = f.TargetDeployment[0].(string)
+			written = f.TargetDeployment[1]
+		}
+		if functions.Is(written) {
+			dep.TargetFunc = map[string]any{"function": written, "context": texts(f.Context)}
+		}
+		if _, err := tx.GetDeployment(ctx, d.Tenant, dep.TargetDeployment); isNotFound(err) {
+			dep.TargetDeployment = ""
+		}
+		if _, err := Depend(ctx, tx, dep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func texts(m map[string]string) map[string]any {
+	out := make(map[string]any, len(m))
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
 }
 
 // addSchedules makes the schedules of the blueprint's deployment_settings.
@@ -229,8 +281,32 @@ func storedInstances(d store.Deployment, instances []plan.NodeInstance) []store.
 }
 
 // delete is the delete_deployment_environment execution. The deployment's row,
-// and with it this execution, goes when it has ended; here the files go.
-func (e *Environment) delete(_ context.Context, x store.Execution, _ execution.SystemHost) error {
+// and with it this execution, goes when it has ended; here go the files, and
+// what others know of it.
+func (e *Environment) delete(ctx context.Context, x store.Execution, h execution.SystemHost) error {
+	err := h.Write(ctx, func(tx store.Tx) error {
+		d, err := tx.GetDeployment(ctx, x.Tenant, x.DeploymentID)
+		if isNotFound(err) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		needs, err := tx.ListDependencies(ctx, store.Query{
+			Tenants: []string{d.Tenant}, Filters: []store.Filter{{Field: "source_deployment_id", Values: []string{d.ID}}},
+		})
+		if err != nil {
+			return err
+		}
+		for _, dep := range needs.Items {
+			if err := Release(ctx, tx, dep); err != nil {
+				return err
+			}
+		}
+		return Relabel(ctx, tx, d, d.Labels, nil)
+	})
+	if err != nil {
+		return fmt.Errorf("let go of what deployment %s depends on: %w", x.DeploymentID, err)
+	}
 	return e.Library.RemoveWorkDir(x.Tenant, x.DeploymentID)
 }
 

@@ -27,15 +27,19 @@ var blueprintColumns = []string{
 func (a *app) blueprintsCommand() *cobra.Command {
 	return group("blueprints", "Take in blueprints and look at them",
 		a.uploadCommand(),
-		a.lister("list", "List blueprints", "/blueprints", "Blueprints:", fixed(blueprintColumns), nil, func(o object) object {
-			o["description"], o["error"] = clip(text(o, "description")), clip(text(o, "error"))
-			return o
-		}),
+		a.filtered(a.lister("list", "List blueprints", "/blueprints", "Blueprints:", fixed(blueprintColumns), nil, shownBlueprint),
+			"blueprints", "Blueprints:", blueprintColumns, shownBlueprint),
+		a.labelsCommand("blueprint"), a.filtersCommand("blueprints"),
 		leaf("get ID", "Show a blueprint", cobra.ExactArgs(1), a.getBlueprint),
 		a.deleteBlueprintCommand(), a.validateCommand(), a.planCommand(),
 		leaf("inputs ID|FILE", "Show a blueprint's inputs", cobra.ExactArgs(1), a.blueprintInputs),
 		a.packageCommand(), a.downloadCommand(), a.requirementsCommand(), a.schemaCommand(),
 	)
+}
+
+func shownBlueprint(o object) object {
+	o["description"], o["error"] = clip(text(o, "description")), clip(text(o, "error"))
+	return o
 }
 
 func clip(s string) string {

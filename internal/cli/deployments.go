@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -29,7 +30,8 @@ func (a *app) deploymentsCommand() *cobra.Command {
 	}, nil)
 	list.Flags().StringVarP(&blueprintID, "blueprint-id", "b", "", "only of this blueprint")
 	return group("deployments", "Instances of blueprints",
-		a.createDeploymentCommand(), list, a.deleteDeploymentCommand(),
+		a.createDeploymentCommand(), a.filtered(list, "deployments", "Deployments:", deploymentColumns, nil), a.deleteDeploymentCommand(),
+		a.labelsCommand("deployment"), a.filtersCommand("deployments"), a.setSiteCommand(),
 		leaf("get [ID]", "Show a deployment", cobra.MaximumNArgs(1), func(c *cobra.Command, args []string) error {
 			_, _, d, err := a.deployment(c.Context(), arg(args))
 			if err != nil {
@@ -102,7 +104,7 @@ func (a *app) exposedCommand(kind string) *cobra.Command {
 }
 
 func (a *app) createDeploymentCommand() *cobra.Command {
-	var blueprintID, visibility, display string
+	var blueprintID, visibility, display, site, labels string
 	var inputs []string
 	c := leaf("create ID", "Create a deployment of a blueprint", cobra.MaximumNArgs(1), nil)
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -117,8 +119,21 @@ func (a *app) createDeploymentCommand() *cobra.Command {
 		if id == "" {
 			id = blueprintID
 		}
-		return a.createDeployment(c.Context(), cl, id, blueprintID, display, visibility, inputs)
+		more := object{}
+		if site != "" {
+			more["site_name"] = site
+		}
+		if labels != "" {
+			given, err := parseLabels(labels, false)
+			if err != nil {
+				return err
+			}
+			more["labels"] = labelObjects(given)
+		}
+		return a.createDeployment(c.Context(), cl, id, blueprintID, display, visibility, inputs, more)
 	}
+	c.Flags().StringVar(&site, "site-name", "", "the site it is at")
+	c.Flags().StringVar(&labels, "labels", "", "its labels: key:value,key:value")
 	c.Flags().StringVarP(&blueprintID, "blueprint-id", "b", "", "the blueprint")
 	c.Flags().StringVar(&display, "display-name", "", "the name shown; the id by default")
 	c.Flags().StringArrayVarP(&inputs, "inputs", "i", nil, "inputs: a YAML file, YAML or JSON text, or key1=value1;key2=value2")
@@ -127,13 +142,14 @@ func (a *app) createDeploymentCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) createDeployment(ctx context.Context, cl *client, id, blueprintID, display, visibility string, inputs []string) error {
+func (a *app) createDeployment(ctx context.Context, cl *client, id, blueprintID, display, visibility string, inputs []string, more object) error {
 	given, err := readInputs(inputs)
 	if err != nil {
 		return err
 	}
 	a.say("Creating new deployment from blueprint %s...", blueprintID)
 	body := object{"blueprint_id": blueprintID, "inputs": given, "visibility": visibility}
+	maps.Copy(body, more)
 	if display != "" {
 		body["display_name"] = display
 	}
@@ -233,7 +249,7 @@ func (a *app) prepare(ctx context.Context, cl *client, path, blueprintID, deploy
 	if err != nil {
 		return "", "", err
 	}
-	return id, deploymentID, a.createDeployment(ctx, cl, deploymentID, id, "", "tenant", inputs)
+	return id, deploymentID, a.createDeployment(ctx, cl, deploymentID, id, "", "tenant", inputs, nil)
 }
 
 func (a *app) installCommand() *cobra.Command {

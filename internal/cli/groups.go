@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +20,7 @@ var (
 type members struct {
 	ids, rules []string
 	group      string
+	filter     string
 	count      int
 	inputs     []string
 }
@@ -28,7 +28,8 @@ type members struct {
 func (m *members) options(c *cobra.Command, creating bool) {
 	f := c.Flags()
 	f.StringArrayVarP(&m.ids, "deployment-id", "d", nil, "a deployment; may be given several times")
-	f.StringArrayVar(&m.rules, "labels-rule", nil, "deployments with a label: key=value; may be given several times")
+	f.StringArrayVar(&m.rules, "labels-rule", nil, "deployments with a label: key=value, key!=value, 'key is null' ...; may be given several times")
+	f.StringVar(&m.filter, "filter-id", "", "deployments that a stored filter lets through")
 	f.StringVar(&m.group, "from-group", "", "the deployments of this group")
 	if creating {
 		f.IntVar(&m.count, "count", 0, "make so many new deployments of the group's blueprint")
@@ -45,13 +46,12 @@ func (m *members) body() (object, error) {
 		}
 		body["deployment_ids"] = ids
 	}
-	var rules []any
-	for _, rule := range m.rules {
-		key, v, ok := strings.Cut(rule, "=")
-		if !ok {
-			return nil, usageError{fmt.Errorf("write the rule %q as key=value", rule)}
-		}
-		rules = append(rules, object{"key": key, "values": []any{v}, "operator": "any_of", "type": "label"})
+	rules, err := (&ruleOptions{labels: m.rules}).rules()
+	if err != nil {
+		return nil, err
+	}
+	if m.filter != "" {
+		body["filter_id"] = m.filter
 	}
 	if rules != nil {
 		body["filter_rules"] = rules
@@ -85,7 +85,7 @@ func (a *app) deploymentGroupsCommand() *cobra.Command {
 			return a.details("Deployment group:", deploymentGroupColumns, g)
 		}),
 		a.putGroupCommand(), a.changeGroupCommand("extend", "Add deployments to a group", "add"),
-		a.changeGroupCommand("shrink", "Take deployments out of a group", "remove"), a.deleteGroupCommand(),
+		a.labelsCommand("deployment group"), a.changeGroupCommand("shrink", "Take deployments out of a group", "remove"), a.deleteGroupCommand(),
 	)
 }
 

@@ -185,6 +185,7 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 		Resources:       library,
 		Secrets:         secrets{m.store, users},
 		WorkDir:         library.WorkDir,
+		Dependents:      catalog.Dependents,
 		RestURL:         m.url(), OperationTimeout: m.config.OperationTimeout,
 		Logger: m.log,
 	})

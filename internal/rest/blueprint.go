@@ -118,7 +118,11 @@ func (s *server) listBlueprints(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return s.replyBlueprints(w, r, q, nil)
+	rules, err := s.rules(r, blueprintSearch, &q)
+	if err != nil {
+		return err
+	}
+	return s.replyBlueprints(w, r, q, rules)
 }
 
 // replyBlueprints lists blueprints, of those that match the rules if any are given.

@@ -88,11 +88,11 @@ func labelValue(labels []store.Label, key string) string {
 }
 
 func (s *server) listDeployments(w http.ResponseWriter, r *request) error {
-	q, err := s.deploymentListing(r)
+	q, rules, err := s.deploymentSearch(r, deploymentSearch)
 	if err != nil {
 		return err
 	}
-	return s.replyDeployments(w, r, q, nil)
+	return s.replyDeployments(w, r, q, rules)
 }
 
 // deploymentListing reads the list parameters that deployments have besides
@@ -248,7 +248,9 @@ func (s *server) putDeployment(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	if c.SiteName != "" {
-		return notFound("Site", c.SiteName)
+		if err := s.checkSite(r, c.SiteName, id, c.Visibility); err != nil {
+			return err
+		}
 	}
 	b, err := s.Store.GetBlueprint(r.Context(), r.tenant, c.BlueprintID)
 	if err != nil {

@@ -196,6 +196,9 @@ func pushLabels(ctx context.Context, tx store.Tx, g store.DeploymentGroup, befor
 				labels = append(labels, l)
 			}
 		}
+		if err := catalog.Relabel(ctx, tx, d, d.Labels, labels); err != nil {
+			return err
+		}
 		d.Labels = labels
 		if err := tx.UpdateDeployment(ctx, d); err != nil {
 			return err
@@ -207,10 +210,15 @@ func pushLabels(ctx context.Context, tx store.Tx, g store.DeploymentGroup, befor
 // chosen lists the deployments that a body names by their ids, by filter rules
 // and by other groups; nil if it names none in any way.
 func (s *server) chosen(r *request, body map[string]any) ([]string, error) {
-	if body["filter_id"] != nil {
-		return nil, notFound("Filter", value.Text(body["filter_id"]))
-	}
 	var ids []string
+	if body["filter_id"] != nil {
+		stored, err := s.storedRules(r, value.Text(body["filter_id"]), store.FilterDeployments)
+		if err != nil {
+			return nil, err
+		}
+		raw, _ := body["filter_rules"].([]any)
+		body["filter_rules"] = append(stored, raw...)
+	}
 	if raw, ok := body["deployment_ids"].([]any); ok {
 		ids = []string{}
 		for _, v := range raw {
@@ -246,12 +254,12 @@ func (s *server) chosen(r *request, body map[string]any) ([]string, error) {
 }
 
 func (s *server) matching(r *request, raw []any) ([]string, error) {
-	rules, err := parseRules(raw, deploymentAttributes, true)
+	q := listing{}
+	q.Tenants, q.Viewer = []string{r.tenant}, r.caller.Username
+	rules, err := s.understood(r, raw, deploymentSearch, &q)
 	if err != nil {
 		return nil, err
 	}
-	q := listing{}
-	q.Tenants, q.Viewer = []string{r.tenant}, r.caller.Username
 	page, _, err := s.findDeployments(r, q, rules)
 	ids := []string{}
 	for _, d := range page.Items {
@@ -361,6 +369,11 @@ func (s *server) createMember(r *request, g *store.DeploymentGroup, item map[str
 	}
 	if err := access.CheckName("deployment_id", full, false); err != nil {
 		return err
+	}
+	if site := str("site_name"); site != "" {
+		if err := s.checkSite(r, site, full, g.Visibility); err != nil {
+			return err
+		}
 	}
 	runtime, _ := item["runtime_only_evaluation"].(bool)
 	_, err = s.Catalog.CreateDeployment(r.Context(), catalog.Creation{

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"windlass/internal/blueprint/plan"
+	"windlass/internal/catalog"
 	"windlass/internal/store"
 	"windlass/internal/value"
 )
@@ -35,7 +36,11 @@ func (s *server) patchDeployment(w http.ResponseWriter, r *request) error {
 		if d, err = tx.GetDeployment(r.Context(), d.Tenant, d.ID); err != nil {
 			return err
 		}
+		before := d.Labels
 		if err := s.applyToDeployment(r, &d); err != nil {
+			return err
+		}
+		if err := catalog.Relabel(r.Context(), tx, d, before, d.Labels); err != nil {
 			return err
 		}
 		return tx.UpdateDeployment(r.Context(), d)

@@ -27,7 +27,7 @@ func (s *server) routes() []route {
 		{method: "GET", path: "/snapshot-status", scope: open, summary: "Whether a snapshot is being restored", result: one(""), handle: s.getSnapshotStatus},
 
 		// Blueprints.
-		{method: "GET", path: "/blueprints", permission: "blueprint_list", summary: "List blueprints", query: listQuery("_filter_id"), result: listOf("Blueprint"), handle: s.filtered(s.listBlueprints)},
+		{method: "GET", path: "/blueprints", permission: "blueprint_list", summary: "List blueprints", query: listQuery("_filter_id"), result: listOf("Blueprint"), handle: s.listBlueprints},
 		{method: "GET", path: "/blueprints/{id}", permission: "blueprint_get", summary: "One blueprint", query: objectQuery(""), result: one("Blueprint"), handle: s.getBlueprint},
 		{method: "PUT", path: "/blueprints/{id}", permission: "blueprint_upload", summary: "Upload a blueprint", raw: true, query: fields("visibility application_file_name blueprint_archive_url async_upload:boolean private_resource:boolean labels"), result: created("Blueprint"), handle: s.uploadBlueprint},
 		{method: "PUT", path: "/blueprints/{id}/validate", permission: "blueprint_upload", summary: "Check a blueprint without keeping it", raw: true, query: fields("visibility application_file_name blueprint_archive_url"), result: created("Blueprint"), handle: s.validateBlueprint},
@@ -37,7 +37,7 @@ func (s *server) routes() []route {
 		{method: "PATCH", path: "/blueprints/{id}/set-visibility", permission: "resource_set_visibility", summary: "Widen a blueprint's visibility", body: fields("visibility*"), result: one("Blueprint"), handle: s.setBlueprintVisibility},
 
 		// Deployments.
-		{method: "GET", path: "/deployments", permission: "deployment_list", summary: "List deployments", query: listQuery("_search_name _filter_id _group_id _dependencies_of _environments_only:boolean"), result: listOf("Deployment"), handle: s.filtered(s.listDeployments)},
+		{method: "GET", path: "/deployments", permission: "deployment_list", summary: "List deployments", query: listQuery("_search_name _filter_id _group_id _dependencies_of _environments_only:boolean"), result: listOf("Deployment"), handle: s.listDeployments},
 		{method: "GET", path: "/deployments/{id}", permission: "deployment_get", summary: "One deployment", query: objectQuery("all_sub_deployments:boolean include_workdir:boolean"), result: one("Deployment"), handle: s.getDeployment},
 		{method: "PUT", path: "/deployments/{id}", permission: "deployment_create", summary: "Create a deployment and wait for its environment", query: fields("async_create:boolean private_resource:boolean"), body: fields("blueprint_id* inputs:object visibility site_name labels:array display_name skip_plugins_validation:boolean runtime_only_evaluation:boolean created_at created_by"), result: created("Deployment"), handle: s.putDeployment},
 		{method: "PATCH", path: "/deployments/{id}", permission: "deployment_update", summary: "Change a deployment", body: fields("labels:array display_name creator created_at description workflows:object inputs:object policy_types:object policy_triggers:object groups:object scaling_groups:object outputs:object capabilities:object runtime_only_evaluation:boolean resource_tags:object create_execution latest_execution blueprint_id"), result: one("Deployment"), handle: s.patchDeployment},
@@ -45,7 +45,7 @@ func (s *server) routes() []route {
 		{method: "GET", path: "/deployments/{id}/outputs", permission: "deployment_get", summary: "The outputs' values", result: one(""), handle: s.getOutputs},
 		{method: "GET", path: "/deployments/{id}/capabilities", permission: "deployment_get", summary: "The capabilities' values", result: one(""), handle: s.getCapabilities},
 		{method: "PATCH", path: "/deployments/{id}/set-visibility", permission: "deployment_set_visibility", summary: "Widen a deployment's visibility", body: fields("visibility*"), result: one("Deployment"), handle: s.setDeploymentVisibility},
-		{method: "GET", path: "/workflows", permission: "deployment_list", summary: "List the workflows of deployments", query: listQuery("_filter_id _group_id _common_only:boolean"), result: listOf("Workflow"), handle: s.filtered(s.listWorkflows)},
+		{method: "GET", path: "/workflows", permission: "deployment_list", summary: "List the workflows of deployments", query: listQuery("_filter_id _group_id _common_only:boolean"), result: listOf("Workflow"), handle: s.listWorkflows},
 		{method: "POST", path: "/evaluate/functions", permission: "functions_evaluate", summary: "Evaluate intrinsic functions", body: fields("deployment_id* payload*:object context:object"), result: one(""), handle: s.evaluateFunctions},
 
 		// Executions.
@@ -165,11 +165,23 @@ func (s *server) routes() []route {
 		{method: "GET", path: "/deployment-updates/{id}", permission: "deployment_update_get", summary: "One deployment update", query: objectQuery(""), result: one("DeploymentUpdate"), handle: s.getUpdate},
 		{method: "POST", path: "/deployment-updates/{id}/update/initiate", permission: "deployment_update_create", summary: "Update a deployment to another blueprint or other inputs", body: fields("blueprint_id inputs:object reinstall_list:array workflow_id force:boolean preview:boolean runtime_only_evaluation:boolean update_plugins:boolean skip_install:boolean skip_uninstall:boolean skip_reinstall:boolean skip_drift_check:boolean skip_heal:boolean force_reinstall:boolean ignore_failure:boolean install_first:boolean auto_correct_types:boolean reevaluate_active_statuses:boolean"), result: one("DeploymentUpdate"), handle: s.initiateUpdate},
 		{method: "GET", path: "/deployment-modifications", permission: "deployment_modification_list", summary: "List deployment modifications", query: listQuery(""), result: listOf(""), handle: s.emptyList},
-		{method: "GET", path: "/deployments/inter-deployment-dependencies", permission: "inter_deployment_dependency_list", summary: "List dependencies between deployments", query: listQuery(""), result: listOf(""), handle: s.emptyList},
-		{method: "GET", path: "/filters/deployments", permission: "filter_list", summary: "List stored filters of deployments", query: listQuery(""), result: listOf(""), handle: s.emptyList},
-		{method: "GET", path: "/filters/blueprints", permission: "filter_list", summary: "List stored filters of blueprints", query: listQuery(""), result: listOf(""), handle: s.emptyList},
+		{method: "GET", path: "/deployments/inter-deployment-dependencies", permission: "inter_deployment_dependency_list", summary: "List dependencies between deployments", query: listQuery(""), result: listOf("InterDeploymentDependency"), handle: s.listDependencies},
+		{method: "PUT", path: "/deployments/inter-deployment-dependencies", permission: "inter_deployment_dependency_create", summary: "Store that a deployment depends on another", body: fields("dependency_creator* source_deployment* target_deployment target_deployment_func:any external_source:object external_target:object id visibility created_at created_by"), result: one("InterDeploymentDependency"), handle: s.putDependency},
+		{method: "POST", path: "/deployments/inter-deployment-dependencies", permission: "inter_deployment_dependency_create", summary: "Store what a deployment depends on", body: fields("source_deployment_id* inter_deployment_dependencies*:array"), result: one(""), handle: s.postDependencies},
+		{method: "DELETE", path: "/deployments/inter-deployment-dependencies", permission: "inter_deployment_dependency_delete", summary: "Remove a dependency between deployments", body: fields("dependency_creator* source_deployment* target_deployment target_deployment_func:any external_source:object external_target:object is_component_deletion:boolean"), result: nothing(), handle: s.deleteDependency},
+		{method: "PUT", path: "/deployments/{id}/inter-deployment-dependencies", permission: "inter_deployment_dependency_create", summary: "Replace what a deployment depends on", body: fields("inter_deployment_dependencies*:array"), result: one(""), handle: s.replaceDependencies},
+		{method: "GET", path: "/filters/{kind}", permission: "filter_list", summary: "List stored filters of blueprints, deployments or workflows", query: listQuery(""), result: listOf("Filter"), handle: s.listFilters},
+		{method: "GET", path: "/filters/{kind}/{id}", permission: "filter_get", summary: "One stored filter", query: objectQuery(""), result: one("Filter"), handle: s.getFilter},
+		{method: "PUT", path: "/filters/{kind}/{id}", permission: "filter_create", summary: "Store a filter", body: fields("filter_rules*:array visibility created_by created_at"), result: one("Filter"), handle: s.putFilter},
+		{method: "PATCH", path: "/filters/{kind}/{id}", permission: "filter_create", summary: "Change a stored filter; rules replace those of their types", body: fields("filter_rules:array visibility"), result: one("Filter"), handle: s.patchFilter},
+		{method: "DELETE", path: "/filters/{kind}/{id}", permission: "filter_delete", summary: "Delete a stored filter", result: nothing(), handle: s.deleteFilter},
 		{method: "GET", path: "/plugins-updates", permission: "plugins_update_list", summary: "List plugin updates", query: listQuery(""), result: listOf(""), handle: s.emptyList},
-		{method: "GET", path: "/sites", permission: "site_list", summary: "List sites", query: listQuery(""), result: listOf(""), handle: s.emptyList},
+		{method: "GET", path: "/sites", permission: "site_list", summary: "List sites", query: listQuery(""), result: listOf("Site"), handle: s.listSites},
+		{method: "GET", path: "/sites/{name}", permission: "site_get", summary: "One site", query: objectQuery(""), result: one("Site"), handle: s.getSite},
+		{method: "PUT", path: "/sites/{name}", permission: "site_create", summary: "Make a site", body: fields("location visibility created_by created_at"), result: one("Site"), handle: s.putSite},
+		{method: "POST", path: "/sites/{name}", permission: "site_update", summary: "Change or rename a site", body: fields("location visibility new_name"), result: one("Site"), handle: s.postSite},
+		{method: "DELETE", path: "/sites/{name}", permission: "site_delete", summary: "Delete a site; its deployments stay without one", result: nothing(), handle: s.deleteSite},
+		{method: "POST", path: "/deployments/{id}/set-site", permission: "deployment_set_site", summary: "Move a deployment to a site, or away from it", body: fields("site_name detach_site:boolean"), result: one("Deployment"), handle: s.setSite},
 		{method: "GET", path: "/agents", permission: "agent_list", summary: "List agents", query: listQuery(""), result: listOf(""), handle: s.emptyList},
 		{method: "GET", path: "/snapshots", permission: "snapshot_list", scope: anyTenant, summary: "List snapshots", query: listQuery(""), result: listOf("Snapshot"), handle: s.listSnapshots},
 		{method: "GET", path: "/snapshots/{id}", permission: "snapshot_get", scope: anyTenant, summary: "One snapshot", query: objectQuery(""), result: one("Snapshot"), handle: s.getSnapshot},
@@ -178,7 +190,7 @@ func (s *server) routes() []route {
 		{method: "DELETE", path: "/snapshots/{id}", permission: "snapshot_delete", scope: anyTenant, summary: "Delete a snapshot", result: one("Snapshot"), handle: s.deleteSnapshot},
 		{method: "GET", path: "/snapshots/{id}/archive", permission: "snapshot_download", scope: anyTenant, summary: "A snapshot's archive", result: file(), handle: s.getSnapshotArchive},
 		{method: "PUT", path: "/snapshots/{id}/archive", permission: "snapshot_upload", scope: anyTenant, summary: "Upload a snapshot's archive", raw: true, query: fields("snapshot_archive_url visibility private_resource:boolean"), result: created("Snapshot"), handle: s.putSnapshotArchive},
-		{method: "POST", path: "/snapshots/{id}/restore", permission: "snapshot_restore", scope: anyTenant, summary: "Start replacing everything by a snapshot", body: fields("force*:boolean restore_certificates:boolean no_reboot:boolean ignore_plugin_failure:boolean timeout:number"), result: one("Execution"), handle: s.restoreSnapshot},
+		{method: "POST", path: "/snapshots/{id}/restore", permission: "snapshot_restore", scope: anyTenant, summary: "Start replacing everything by a snapshot", body: fields("force*:boolean restore_certificates:boolean no_reboot:boolean ignore_plugin_failure:boolean timeout:any"), result: one("Execution"), handle: s.restoreSnapshot},
 		{method: "GET", path: "/secrets-providers", permission: "secrets_provider_list", summary: "List secrets providers", query: listQuery(""), result: listOf(""), handle: s.emptyList},
 
 		// The files of blueprints and deployments.
@@ -207,6 +219,9 @@ func shapes() map[string][]param {
 	add(approvalShape.describe())
 	add(updateShape.describe())
 	add(snapshotShape.describe())
+	add(filterShape.describe())
+	add(siteShape.describe())
+	add(dependencyShape.describe())
 	add(deploymentGroupShape.describe())
 	add(executionGroupShape.describe())
 	add(exportedShape.describe())

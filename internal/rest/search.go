@@ -21,9 +21,17 @@ var (
 type searched struct {
 	attributes []string
 	labels     bool
-	name       string // field that name patterns are about
-	id         string // field that valid values are about
+	filters    []string // kinds of stored filters that may be named; nil: none
+	name       string   // field that name patterns are about
+	id         string   // field that valid values are about
 }
+
+// The searches that know stored filters.
+var (
+	blueprintSearch  = searched{blueprintAttributes, true, []string{store.FilterBlueprints}, "id", "id"}
+	deploymentSearch = searched{deploymentAttributes, true, []string{store.FilterDeployments}, "display_name", "id"}
+	workflowSearch   = searched{deploymentAttributes, true, []string{store.FilterWorkflows, store.FilterDeployments}, "display_name", "id"}
+)
 
 // rules reads the rules of a search from its body: either filter rules or the
 // constraints of a data type.
@@ -33,40 +41,66 @@ func (s *server) rules(r *request, k searched, q *listing) ([]rule, error) {
 	if len(constraints) > 0 && len(raw) > 0 {
 		return nil, badParameter("Provide either DSL constraints or filter_id/filter_rules, not both")
 	}
-	if id := r.query.Get("_filter_id"); id != "" {
-		return nil, notFound("Filter", id)
+	id := r.query.Get("_filter_id")
+	if len(constraints) > 0 && id != "" {
+		return nil, badParameter("Provide either DSL constraints or filter_id/filter_rules, not both")
 	}
 	if len(constraints) > 0 {
-		return s.constraintRules(constraints, k, q)
+		return s.constraintRules(r, constraints, k, q)
 	}
-	rules, err := parseRules(raw, k.attributes, k.labels)
+	if id != "" {
+		stored, err := s.storedRules(r, id, k.filters...)
+		if err != nil {
+			return nil, err
+		}
+		raw = append(stored, raw...)
+	}
+	return s.understood(r, raw, k, q)
+}
+
+// understood reads rules; those that only this room can follow become filters
+// of the list.
+func (s *server) understood(r *request, raw []any, k searched, q *listing) ([]rule, error) {
+	all, err := parseRules(raw, k.attributes, k.labels)
 	if err != nil {
 		return nil, err
 	}
-	for i, rl := range rules {
-		if rl.isLabel {
-			continue
-		}
-		switch rl.key {
-		case "schedules": // none have one
-			return nil, notYet("Filtering by schedules")
-		case "operation_name":
+	var rules []rule
+	for _, rl := range all {
+		switch {
+		case !rl.isLabel && rl.key == "schedules":
+			if rl.operator != "is_not_empty" {
+				return nil, badParameter("Deployments can be filtered by schedules only with the operator is_not_empty")
+			}
+			if err := s.withSchedules(r.Context(), q); err != nil {
+				return nil, err
+			}
+		case !rl.isLabel && rl.key == "operation_name":
 			return nil, notYet("Filtering nodes by operation")
+		default:
+			rules = append(rules, rl)
 		}
-		rules[i] = rl
 	}
 	return rules, nil
 }
 
 // constraintRules turns the constraints of a data type into rules.
-func (s *server) constraintRules(constraints map[string]any, k searched, q *listing) ([]rule, error) {
+func (s *server) constraintRules(r *request, constraints map[string]any, k searched, q *listing) ([]rule, error) {
 	var rules []rule
 	for _, name := range value.SortedKeys(constraints) {
 		v := constraints[name]
 		bad := badParameter("Constraint %s has not the right form: %s", name, value.Repr(v))
 		switch name {
 		case "filter_id":
-			return nil, notFound("Filter", textOf(v))
+			stored, err := s.storedRules(r, textOf(v), k.filters...)
+			if err != nil {
+				return nil, err
+			}
+			more, err := s.understood(r, stored, k, q)
+			if err != nil {
+				return nil, err
+			}
+			rules = append(rules, more...)
 		case "labels":
 			items, isList := v.([]any)
 			if !isList || !k.labels {
@@ -144,7 +178,7 @@ func (s *server) searchBlueprints(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	rules, err := s.rules(r, searched{blueprintAttributes, true, "id", "id"}, &q)
+	rules, err := s.rules(r, blueprintSearch, &q)
 	if err != nil {
 		return err
 	}
@@ -152,24 +186,24 @@ func (s *server) searchBlueprints(w http.ResponseWriter, r *request) error {
 }
 
 func (s *server) searchDeployments(w http.ResponseWriter, r *request) error {
-	q, rules, err := s.deploymentSearch(r)
+	q, rules, err := s.deploymentSearch(r, deploymentSearch)
 	if err != nil {
 		return err
 	}
 	return s.replyDeployments(w, r, q, rules)
 }
 
-func (s *server) deploymentSearch(r *request) (listing, []rule, error) {
+func (s *server) deploymentSearch(r *request, kind searched) (listing, []rule, error) {
 	q, err := s.deploymentListing(r)
 	if err != nil {
 		return q, nil, err
 	}
-	rules, err := s.rules(r, searched{deploymentAttributes, true, "display_name", "id"}, &q)
+	rules, err := s.rules(r, kind, &q)
 	return q, rules, err
 }
 
 func (s *server) searchWorkflows(w http.ResponseWriter, r *request) error {
-	q, rules, err := s.deploymentSearch(r)
+	q, rules, err := s.deploymentSearch(r, workflowSearch)
 	if err != nil {
 		return err
 	}
@@ -193,7 +227,7 @@ func (s *server) nodeSearch(r *request, name string) (listing, []rule, error) {
 	if err != nil {
 		return q, nil, err
 	}
-	rules, err := s.rules(r, searched{nodeAttributes, false, name, name}, &q)
+	rules, err := s.rules(r, searched{nodeAttributes, false, nil, name, name}, &q)
 	if err != nil {
 		return q, nil, err
 	}
@@ -252,7 +286,7 @@ func (s *server) searchInstances(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	rules, err := s.rules(r, searched{instanceAttributes, false, "id", "id"}, &q)
+	rules, err := s.rules(r, searched{instanceAttributes, false, nil, "id", "id"}, &q)
 	if err != nil {
 		return err
 	}
@@ -264,7 +298,7 @@ func (s *server) searchSecrets(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	rules, err := s.rules(r, searched{secretAttributes, false, "key", "key"}, &q)
+	rules, err := s.rules(r, searched{secretAttributes, false, nil, "key", "key"}, &q)
 	if err != nil {
 		return err
 	}
@@ -331,14 +365,4 @@ func (s *server) searchScalingGroups(w http.ResponseWriter, r *request) error {
 	}
 	page := slicePage(items, q)
 	return ok(w, q.envelope(page.Items, page.Total, nil))
-}
-
-// filtered refuses a stored filter that there is not before listing.
-func (s *server) filtered(next func(http.ResponseWriter, *request) error) func(http.ResponseWriter, *request) error {
-	return func(w http.ResponseWriter, r *request) error {
-		if id := r.query.Get("_filter_id"); id != "" {
-			return notFound("Filter", id)
-		}
-		return next(w, r)
-	}
 }

@@ -42,11 +42,11 @@ func workflowsOut(m map[string]plan.Workflow) any {
 }
 
 func (s *server) listWorkflows(w http.ResponseWriter, r *request) error {
-	q, err := s.deploymentListing(r)
+	q, rules, err := s.deploymentSearch(r, workflowSearch)
 	if err != nil {
 		return err
 	}
-	return s.replyWorkflows(w, r, q, nil)
+	return s.replyWorkflows(w, r, q, rules)
 }
 
 // replyWorkflows lists the workflows of the deployments that match: those that
