@@ -18,3 +18,6 @@ bench "Engine: no-op tasks" -bench . -benchtime 3x -benchmem ./internal/graph
 bench "Executions: journalled with sync on SQLite" -bench . -benchtime 20000x ./internal/execution
 bench "Storage: state change and event in one transaction" -bench . -benchtime 2s ./internal/store/sqlite
 bench "Scripts: an operation against plain fork and exec" -bench . -benchtime 300x ./internal/operation/script
+bench "Python: an operation in a warm worker and in a new one, against plain python3 -c" -bench 'Operation|PlainPython' -benchtime 200x ./internal/operation/python
+bench "Python: a workflow whose graph has 1,000 tasks of its own" -bench Workflow -benchtime 5x ./internal/operation/python
+bench "Programs: an operation of a plugin in Go, with its process" -bench . -benchtime 200x ./internal/operation/stdio

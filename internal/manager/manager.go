@@ -181,7 +181,7 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 		Store: m.store, ManagerName: name, Alone: m.config.Database == "",
 		Workflows:       m.python.Lookup,
 		Runners:         map[string]operation.Runner{"script": m.scripts, approval.Plugin: approval.Gate{Service: approvals}, "": m.programs},
-		SystemWorkflows: m.forgetting(workflows),
+		SystemWorkflows: workflows,
 		Resources:       library,
 		Secrets:         secrets{m.store, users},
 		WorkDir:         library.WorkDir,

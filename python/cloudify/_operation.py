@@ -9,12 +9,30 @@ from cloudify.context import CloudifyContext
 
 def main(sock):
     """Runs the operation that the orchestrator tells of; returns the exit code."""
+    known = frozenset(sys.modules)
     bridge = _frames.FrameBridge(sock)
     ctx = CloudifyContext(bridge)
     ctx.plugin._facts['prefix'] = sys.prefix
     result, error = _script.perform(lambda: _call(ctx), ctx, is_script=False)
     _let_go()
-    return report(bridge, result, error)
+    code = report(bridge, result, error)
+    _tell_modules(bridge, known)
+    return code
+
+
+# Modules that do something when they are imported.
+_ODD = frozenset(('antigravity', 'idlelib', 'this', 'tkinter', 'turtle', 'turtledemo'))
+
+
+def _tell_modules(bridge, known):
+    """Tells which modules of the standard library the operation has imported."""
+    standard = getattr(sys, 'stdlib_module_names', frozenset()) - _ODD
+    names = [name for name in list(sys.modules) if name not in known and name.partition('.')[0] in standard]
+    if names:
+        try:
+            bridge.tell('imported', modules=names)
+        except exceptions.RecoverableError:
+            pass  # nobody listens any more
 
 
 def _call(ctx):

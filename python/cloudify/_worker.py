@@ -9,6 +9,12 @@ worker answers {"started": 7, "pid": 123} or {"refused": 7, "error": "..."}, and
 {"ended": 7, "status": 0} when the child has ended; a negative status is the
 signal that ended it. When the connection closes, the worker ends.
 
+    {"import": ["subprocess", ...]}
+
+names modules of the standard library that operations were seen to import: the
+worker imports them, too, when it has nothing else to do, and children find them
+there.
+
 The worker has no threads and keeps nothing of the operations, so that every
 child starts from the same state.
 """
@@ -44,6 +50,7 @@ class _Worker(object):
         self._received = b''
         self._descriptors = []
         self._children = {}
+        self._wanted = []  # modules to import
         self._prctl = _find_prctl()
 
     def serve(self):
@@ -59,7 +66,10 @@ class _Worker(object):
         gc.collect()
         gc.freeze()  # what is here already is shared with the children
         while True:
-            ready, _, _ = select.select([wake, self._control], [], [])
+            ready, _, _ = select.select([wake, self._control], [], [], 0 if self._wanted else None)
+            if not ready:
+                self._import(self._wanted.pop())
+                continue
             if wake in ready:
                 try:
                     os.read(wake, 4096)
@@ -90,8 +100,20 @@ class _Worker(object):
         self._received += data
         while b'\n' in self._received:
             line, _, self._received = self._received.partition(b'\n')
-            self._run(json.loads(line.decode('utf-8')))
+            frame = json.loads(line.decode('utf-8'))
+            if 'import' in frame:
+                self._wanted.extend(frame['import'])
+            else:
+                self._run(frame)
         return True
+
+    def _import(self, name):
+        try:
+            importlib.import_module(name)
+        except BaseException as error:  # an operation that needs it will say so
+            sys.stderr.write('{0} could not be imported: {1!r}\n'.format(name, error))
+        if not self._wanted:
+            gc.freeze()
 
     def _run(self, frame):
         own, self._descriptors = self._descriptors[:_DESCRIPTORS], self._descriptors[_DESCRIPTORS:]

@@ -49,10 +49,17 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 }
 
 // answer performs a request of an operation. One without an id gets no reply.
-func answer(ctx context.Context, session *ctxproxy.Session, frame []byte) []byte {
+// Modules that it tells of are given to imported.
+func answer(ctx context.Context, session *ctxproxy.Session, frame []byte, imported func(modules []any)) []byte {
 	request, err := value.DecodeMap(frame)
 	if err != nil {
 		return []byte(`{"id": null, "type": "error", "payload": {"type": "ValueError", "message": "the request is not a JSON object"}}` + "\n")
+	}
+	if request["method"] == "imported" {
+		params, _ := request["params"].(map[string]any)
+		modules, _ := params["modules"].([]any)
+		imported(modules)
+		return nil
 	}
 	body := session.Answer(ctx, request)
 	id, ok := request["id"].(int64)

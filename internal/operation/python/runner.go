@@ -71,7 +71,7 @@ func (r *Runner) runOperation(
 		_ = c.conn.Close()
 		return nil, err
 	}
-	e := r.attend(ctx, c, dir.Path, req.Timeout, out, func(frame []byte) []byte { return answer(alive, session, frame) })
+	e := r.attend(ctx, c, dir.Path, req.Timeout, out, func(frame []byte) []byte { return answer(alive, session, frame, c.worker.warm) })
 	end()
 
 	saved, cancel := context.WithTimeout(alive, saveTimeout)
@@ -124,6 +124,7 @@ func (r *Runner) launch(
 		}
 		c, err := w.start(kind, vars, cwd, r.cfg.Memory, out.File)
 		if err == nil {
+			c.worker = w
 			return c, release, nil
 		}
 		release()

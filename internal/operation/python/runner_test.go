@@ -196,6 +196,27 @@ func TestChildrenAreClean(t *testing.T) {
 	}
 }
 
+// What an operation has imported of the standard library the next one finds.
+func TestModulesAreImportedAhead(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t, nil)
+	req := request(t, "", nil)
+	req.Implementation = "ahead.known"
+	ctx := within(t, time.Minute)
+	for first := true; ; first = false {
+		known, err := r.Run(ctx, req, newHost())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if known == true {
+			if first {
+				t.Error("the worker has imported it by itself")
+			}
+			return
+		}
+	}
+}
+
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	r := newRunner(t, nil)

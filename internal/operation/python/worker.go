@@ -31,12 +31,14 @@ type worker struct {
 
 	mu       sync.Mutex // guards what follows
 	last     int64
+	known    map[string]bool // modules that it was told to import
 	children map[int64]*forked
 	ended    bool
 }
 
 // forked is one forked process.
 type forked struct {
+	worker  *worker
 	conn    *net.UnixConn // its connection
 	started chan struct{} // closed when it has been forked, or never will be
 	ended   chan struct{} // closed when it has ended
@@ -72,7 +74,7 @@ func (r *Runner) startWorker(ctx context.Context, env Environment) (*worker, err
 	defer theirs.Close()
 	w := &worker{
 		control: ours, stderr: &lastBytes{most: 8 << 10}, gone: make(chan struct{}), ready: make(chan struct{}),
-		children: map[int64]*forked{},
+		known: map[string]bool{}, children: map[int64]*forked{},
 	}
 	const control = "3" // the first of ExtraFiles
 	w.cmd = exec.Command(interpreter, append([]string{filepath.Join(dir, "run_worker.py"), control}, env.Path...)...)
@@ -200,12 +202,38 @@ func (w *worker) start(kind string, env map[string]any, cwd string, memory int64
 	return c, nil
 }
 
+// mostModules bounds what a worker is told to import; operations that behave
+// oddly may name anything of the standard library.
+const mostModules = 500
+
+// warm has the worker import modules of the standard library that an operation
+// has imported, so that the next one finds them.
+func (w *worker) warm(modules []any) {
+	var fresh []any
+	w.mu.Lock()
+	for _, m := range modules {
+		name, ok := m.(string)
+		if ok && !w.known[name] && len(w.known) < mostModules {
+			w.known[name] = true
+			fresh = append(fresh, name)
+		}
+	}
+	w.mu.Unlock()
+	if len(fresh) > 0 {
+		w.send(append(value.Encode(map[string]any{"import": fresh}), '\n'))
+	}
+}
+
 // send writes a frame with descriptors. If it can't be sent the worker is as
 // good as gone; listen notices.
 func (w *worker) send(frame []byte, descriptors ...int) {
 	w.sending.Lock()
 	defer w.sending.Unlock()
-	n, _, err := w.control.WriteMsgUnix(frame, syscall.UnixRights(descriptors...), nil)
+	var rights []byte
+	if len(descriptors) > 0 {
+		rights = syscall.UnixRights(descriptors...)
+	}
+	n, _, err := w.control.WriteMsgUnix(frame, rights, nil)
 	if err == nil && n < len(frame) {
 		_, err = w.control.Write(frame[n:])
 	}
