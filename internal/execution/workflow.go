@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -202,6 +203,86 @@ func (r *run) openGraph(ctx context.Context, name string, build func(ids graph.I
 		return nil, "", fmt.Errorf("store task graph %s: %w", name, err)
 	}
 	return g, stored.ID, nil
+}
+
+// Resumed implements workflow.Host. What amend did is stored together with the
+// note that it did it in this resume, which began when the execution started
+// last.
+func (h workflowHost) Resumed(ctx context.Context, name string, amend func(g *graph.Graph) error) error {
+	r := h.r
+	if !r.e.Resume || r.e.IsDryRun || r.asked.Err() != nil {
+		return nil
+	}
+	stored, err := r.s.store.GetGraph(ctx, r.e.ID, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("read task graph %s: %w", name, err)
+	}
+	done := fmt.Sprintf("resumed %s at %s", name, r.e.StartedAt.UTC().Format("2006-01-02T15:04:05.000000")) // as exact as it is stored
+	if _, known, err := r.remembered(ctx, r.s.store, done); err != nil || known {
+		return err
+	}
+	g, err := r.restore(ctx, stored)
+	var failed *graph.FailedError
+	if errors.As(err, &failed) {
+		return nil // Execute tells of it
+	} else if err != nil || g.Len() == 0 {
+		return err
+	}
+	before := map[string]int{}
+	for _, t := range g.Tasks() {
+		before[t.ID] = len(g.Dependencies(t.ID))
+	}
+	if err := amend(g); err != nil {
+		return err
+	}
+	var added []store.Operation
+	waits := map[string][]string{}
+	for _, t := range g.Tasks() {
+		needs := g.Dependencies(t.ID)
+		if n, was := before[t.ID]; was && n != len(needs) {
+			waits[t.ID] = needs
+		} else if !was {
+			op, err := r.storedTask(t, stored.ID, needs)
+			if err != nil {
+				return err
+			}
+			added = append(added, op)
+		}
+	}
+	err = r.write(ctx, func(tx store.Tx) error {
+		if err := tx.Journal(ctx, r.fence, store.JournalBatch{Added: added}); err != nil {
+			return err
+		}
+		if err := waitAlso(ctx, tx, waits); err != nil {
+			return err
+		}
+		return r.remember(ctx, tx, done, true)
+	})
+	if errors.Is(err, store.ErrExists) { // an attempt that was taken for failed had stored it
+		return nil
+	}
+	return err
+}
+
+// waitAlso gives stored tasks more to wait for.
+func waitAlso(ctx context.Context, tx store.Tx, needs map[string][]string) error {
+	for _, id := range slices.Sorted(maps.Keys(needs)) {
+		op, err := tx.GetOperation(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, need := range needs[id] {
+			if !slices.Contains(op.Dependencies, need) {
+				op.Dependencies = append(op.Dependencies, need)
+			}
+		}
+		if err := tx.UpdateOperation(ctx, op); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *run) restore(ctx context.Context, stored store.Graph) (*graph.Graph, error) {

@@ -189,8 +189,8 @@ type OperationWriter interface {
 	// first checks the fence (ErrFenced), so a manager that lost its claim
 	// can't write.
 	Journal(ctx context.Context, f Fence, b JournalBatch) error
-	// UpdateOperation changes state, result and parameters of one task, for
-	// workflows that keep their graph themselves.
+	// UpdateOperation replaces state, result, error, dependencies and parameters
+	// of one task, whoever works on its execution.
 	UpdateOperation(ctx context.Context, op Operation) error
 	DeleteOperation(ctx context.Context, id string) error
 }

@@ -164,7 +164,10 @@ func bringUp(ctx context.Context, h Host, d *Deployment, selected, others []*Ins
 		builder: builder{d: d}, selected: selected, intact: others, up: true, handler: handlerReinstall,
 		build: (*sequencer).install, name: func(i *Instance) string { return "install_" + i.ID },
 	}
-	return execute(ctx, h, name, Handlers(d, false), p.graph)
+	if err := p.cleanUpFirst(ctx, h, name); err != nil {
+		return err
+	}
+	return execute(ctx, h, name, ignoringCleanups(ctx, h, Handlers(d, false)), p.graph)
 }
 
 // execute is h.Execute, but that errors of build can be told from others.

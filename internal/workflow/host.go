@@ -17,6 +17,12 @@ type Host interface {
 	// first. A graph that has ended returns at once. Errors are those of graph.Run.
 	Execute(ctx context.Context, name string, handlers map[string]graph.HandlerFunc,
 		build func(ids graph.IDs) (*graph.Graph, error)) error
+	// Resumed lets amend add tasks to the execution's stored graph of that name,
+	// and dependencies to the tasks that are left of it, once each time that a
+	// person has resumed the execution. What amend adds is stored before Resumed
+	// returns, and Execute runs it. Where there is no such graph, nothing of it is
+	// left to run, or nobody has resumed, amend is not called.
+	Resumed(ctx context.Context, name string, amend func(g *graph.Graph) error) error
 	// Deployment reads the deployment as it is now.
 	Deployment(ctx context.Context) (*Deployment, error)
 	// Log stores a log line of the execution.

@@ -32,6 +32,9 @@ type stage struct {
 	mine   *Modification
 	others []*Modification
 	update *Update
+	stored map[string]map[string]graph.Stored // tasks by id, by graph
+	taken  map[string]*graph.Graph            // graphs that are taken up again
+	made   ids
 }
 
 var _ Host = (*stage)(nil)
@@ -127,16 +130,58 @@ func (s *stage) RunCustomUpdate(_ context.Context, id string, parameters map[str
 	return nil
 }
 
+// keep stores a task, or what became of it.
+func (s *stage) keep(name string, t graph.Task, needs []string) {
+	if s.stored == nil {
+		s.stored = map[string]map[string]graph.Stored{}
+	}
+	if s.stored[name] == nil {
+		s.stored[name] = map[string]graph.Stored{}
+	}
+	if old, known := s.stored[name][t.ID]; known {
+		needs = old.Dependencies
+	}
+	s.stored[name][t.ID] = graph.Stored{Task: &t, Dependencies: needs}
+}
+
+// Resumed takes the stored graph up again: what failed is tried anew.
+func (s *stage) Resumed(_ context.Context, name string, amend func(*graph.Graph) error) error {
+	if !s.d.Resume || s.stored[name] == nil {
+		return nil
+	}
+	retried := map[string]bool{}
+	for _, k := range s.stored[name] {
+		retried[k.Task.RetriedTask] = true
+	}
+	var all []graph.Stored
+	for _, k := range s.stored[name] {
+		if t := k.Task; (t.State == graph.Failed || t.State == graph.Rescheduled) && !retried[t.ID] {
+			t.State, t.Failure, t.CurrentRetries = graph.Pending, nil, 0
+		}
+		all = append(all, k)
+	}
+	g, err := graph.Restore(&s.made, all)
+	if err != nil {
+		return err
+	}
+	s.taken = map[string]*graph.Graph{name: g}
+	return amend(g)
+}
+
 func (s *stage) Execute(
 	ctx context.Context, name string, handlers map[string]graph.HandlerFunc, build func(graph.IDs) (*graph.Graph, error),
 ) error {
 	s.say("graph %s", name)
-	g, err := build(&ids{})
-	if err != nil {
-		return err
+	g := s.taken[name]
+	if g == nil {
+		var err error
+		if g, err = build(&s.made); err != nil {
+			return err
+		}
 	}
 	for _, t := range g.Tasks() {
 		s.roundTrip(t)
+		s.keep(name, *t, g.Dependencies(t.ID))
 	}
 	if g.Len() == 0 {
 		return nil
@@ -153,7 +198,10 @@ func (s *stage) Execute(
 					if err := s.ChangeSystem(ctx, change); err != nil {
 						return err
 					}
-				} else if c.Task.State != graph.Pending {
+					break
+				}
+				s.keep(name, *c.Task, c.Dependencies)
+				if c.Task.State != graph.Pending {
 					s.record(c.Task)
 				}
 			case graph.Ask:

@@ -450,6 +450,10 @@ func (p part) Execute(ctx context.Context, name string, handlers map[string]grap
 	return p.Host.Execute(ctx, p.prefix+name, handlers, build)
 }
 
+func (p part) Resumed(ctx context.Context, name string, amend func(*graph.Graph) error) error {
+	return p.Host.Resumed(ctx, p.prefix+name, amend)
+}
+
 func (p part) Once(ctx context.Context, name string, decide func() (any, error)) (any, error) {
 	return p.Host.Once(ctx, p.prefix+name, decide)
 }

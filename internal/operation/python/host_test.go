@@ -66,6 +66,8 @@ func (h *flowHost) Deployment(context.Context) (*workflow.Deployment, error) {
 	return h.deployment, nil
 }
 
+func (h *flowHost) Resumed(context.Context, string, func(*graph.Graph) error) error { return nil }
+
 func (h *flowHost) Execute(ctx context.Context, name string, handlers map[string]graph.HandlerFunc,
 	build func(graph.IDs) (*graph.Graph, error),
 ) error {

@@ -114,7 +114,7 @@ func (t *Tx) firstTaken(ctx context.Context, ops []store.Operation) string {
 	return ops[0].ID
 }
 
-// UpdateOperation replaces state, result, error and parameters of a task, and
+// UpdateOperation replaces state, result, error, dependencies and parameters of a task, and
 // counts it as finished if it enters an end state.
 func (t *Tx) UpdateOperation(ctx context.Context, op store.Operation) error {
 	var state, kind, execution string
@@ -126,8 +126,8 @@ func (t *Tx) UpdateOperation(ctx context.Context, op store.Operation) error {
 	if !found {
 		return recordError("Operation", op.ID, store.ErrNotFound)
 	}
-	if _, err := t.conn.Exec(ctx, "UPDATE operations SET state = ?, result = ?, error = ?, parameters = ? WHERE id = ?",
-		op.State, valueArg(op.Result), op.Error, mapArg(op.Parameters), op.ID); err != nil {
+	if _, err := t.conn.Exec(ctx, "UPDATE operations SET state = ?, result = ?, error = ?, dependencies = ?, parameters = ? WHERE id = ?",
+		op.State, valueArg(op.Result), op.Error, jsonArg(op.Dependencies), mapArg(op.Parameters), op.ID); err != nil {
 		return err
 	}
 	step := 0

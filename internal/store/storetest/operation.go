@@ -47,7 +47,7 @@ var operationTests = []test{
 		})
 		s.refused(store.ErrNotFound, func(tx store.Tx) error { return tx.AddGraph(s.ctx(), store.Graph{ID: "g3", ExecutionID: "none"}, nil) })
 		s.counters("e", 1, 1)
-		op.State, op.Result, op.Parameters, op.Error = "pending", nil, map[string]any{}, ""
+		op.State, op.Result, op.Parameters, op.Error, op.Dependencies = "pending", nil, map[string]any{}, "", []string{"another"}
 		s.write(func(tx store.Tx) error { return tx.UpdateOperation(s.ctx(), op) })
 		got, err = s.GetOperation(s.ctx(), "o")
 		s.must(err)
