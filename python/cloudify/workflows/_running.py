@@ -63,6 +63,8 @@ class Run(object):
                 task.async_result._settle(results.get(key), None)
             elif ended['outcome'] == 'cancelled':
                 task.async_result._settle(None, workflow_api.ExecutionCancelled())
+            else:
+                task.async_result._settle(None, RuntimeError('{0} did not run: what it depends on has failed'.format(task)))
         raise_failure(ended)
 
 

@@ -94,41 +94,66 @@ def handler_at(stored):
 class WorkflowTaskResult(object):
     """What becomes of a task."""
 
+    _NOT_SET = object()
+
     def __init__(self, task):
         self.task = task
-        self._result = None
+        self._result = self._NOT_SET
         self._error = None
+        self._taken = False  # somebody has waited for it
+        self._lock = threading.Lock()
         self._done = threading.Event()
         self._callbacks = []
 
     @property
     def result(self):
-        """The result, or the error, of a task that has ended; else None."""
-        return self._error if self._error is not None else self._result
+        """The result, or the error, of a task that has ended; until then a RuntimeError."""
+        if self._error is not None:
+            return self._error
+        if self._result is self._NOT_SET:
+            raise RuntimeError('Result not set yet')
+        return self._result
 
     @result.setter
     def result(self, value):
+        if self._done.is_set():
+            raise RuntimeError('Result already set')
         self._settle(value, None)
 
-    def get(self, retry_on_failure=True):
-        """Waits for the end; returns the result or raises the error."""
+    def get(self, retry_on_failure: bool = True):
+        """Waits for the end; returns the result or raises the error.
+
+        The orchestrator retries by itself, so retry_on_failure changes nothing.
+        """
+        self._taken = True
         self._done.wait()
         if self._error is not None:
             raise self._error
         return self._result
 
     def on_result(self, function, *args, **kwargs):
-        """Calls function(result, *args) when there is a result."""
-        self._callbacks.append((function, args, kwargs))
-        if self._done.is_set():
-            function(self.result, *args, **kwargs)
-        return self
+        """Calls function(result, *args, **kwargs) when there is a result, or at once.
+
+        What it returns takes the place of the result, unless that is None.
+        """
+        with self._lock:
+            if not self._done.is_set():
+                self._callbacks.append((function, args, kwargs))
+                return
+        function(self.result, *args, **kwargs)
 
     def _settle(self, result, error):
         self._result, self._error = result, error
-        self._done.set()
-        for function, args, kwargs in self._callbacks:
-            function(self.result, *args, **kwargs)
+        while True:
+            with self._lock:
+                callbacks, self._callbacks = self._callbacks, []
+                if not callbacks:
+                    self._done.set()
+                    return
+            for function, args, kwargs in callbacks:
+                other = function(self.result, *args, **kwargs)
+                if other is not None and self._error is None:
+                    self._result = other
 
 
 class WorkflowTask(object):

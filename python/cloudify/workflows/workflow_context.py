@@ -241,8 +241,7 @@ class CloudifyWorkflowContext(object):
         self._lock = threading.Lock()
         self._named = {}  # how many there are of each name
         self._runs = []  # graphs that run
-        self._alone = []
-        self._used = False
+        self._alone = []  # threads of tasks that run by themselves, with the tasks
 
     def __getattr__(self, name):
         facts = self.__dict__.get('_facts') or {}
@@ -305,9 +304,10 @@ class CloudifyWorkflowContext(object):
     def graph_mode(self) -> TaskDependencyGraph:
         """From now on tasks are made for a graph, which is returned.
 
-        It is an error once tasks were started without one.
+        It is an error while there are tasks that were started without one, and
+        that nobody has waited for.
         """
-        if self._used:
+        if any(not task.async_result._taken for _, task in self._alone):
             raise RuntimeError('Cannot switch to graph mode when tasks have already been executed')
         self.internal.graph_mode = True
         return self.internal.task_graph
@@ -315,7 +315,6 @@ class CloudifyWorkflowContext(object):
     def _process_task(self, task):
         if self.internal.graph_mode:
             return task
-        self._used = True
         return task.apply_async()
 
     def _execute_operation(self, operation, instance, operations, related, on_source, kwargs, allow_kwargs_override,
@@ -445,17 +444,24 @@ class CloudifyWorkflowContext(object):
                 try:
                     self._execute_graph(graph, name)
                 except BaseException as error:
-                    task.async_result._settle(None, error)
+                    if not task.async_result._done.is_set():
+                        task.async_result._settle(None, error)
         thread = threading.Thread(target=execute, daemon=True)
         with self._lock:
-            self._alone.append(thread)
+            self._alone.append((thread, task))
         thread.start()
         return task.async_result
 
     def _wait_for_alone(self, seconds=None):
+        """Waits for what was started by itself, and not waited for yet.
+
+        Without a limit it raises the first error of these.
+        """
         end = None if seconds is None else time.monotonic() + seconds
-        for thread in self._alone:
+        for thread, task in self._alone:
             thread.join(None if end is None else max(0, end - time.monotonic()))
+            if end is None and not task.async_result._taken:
+                task.async_result.get()
 
     def _run_of(self, key):
         """The graph that runs and has the task of that key, or None."""
