@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -314,6 +315,9 @@ func (s *conversation) failure(p map[string]any) error {
 	e := toldError(p)
 	if hide, _ := p["hide_traceback"].(bool); hide || e.Traceback == "" || e.Verdict == operation.NonRecoverable {
 		return errors.New(orDefault(e.Message, e.Type))
+	}
+	if !strings.Contains(e.Traceback, e.Message) { // one that the exception doesn't have by itself
+		return errors.New(strings.TrimRight(e.Traceback, "\n") + ": " + e.Message)
 	}
 	return errors.New(e.Traceback)
 }
