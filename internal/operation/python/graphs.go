@@ -173,6 +173,9 @@ func (b graphBuilder) add(described []any) ([]*graph.Task, error) {
 		if err != nil {
 			return nil, err
 		}
+		if b.g.Get(t.ID) != nil {
+			return nil, fmt.Errorf("the graph's description has two tasks with the key %s", t.ID)
+		}
 		var container *graph.Task
 		if c := entries[i]["container"]; c != nil {
 			if container, err = b.at(tasks, c); err != nil {
