@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -217,5 +218,42 @@ func BenchmarkChain(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/task")
 		})
+	}
+}
+
+// holding performs nothing until it is let go.
+type holding struct{ holds, release chan struct{} }
+
+func (h holding) Perform(context.Context, *Task, func()) (any, error) {
+	close(h.holds)
+	<-h.release
+	return nil, nil
+}
+
+// BenchmarkWaiting shows what tasks that wait for others take of memory.
+func BenchmarkWaiting(b *testing.B) {
+	const waiting = 10_000
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for range b.N {
+		before := heap()
+		g := New(&counter{})
+		s := g.NewSequence(nil)
+		for range waiting + 1 {
+			s.Add(&Task{Kind: Operation})
+		}
+		h := holding{make(chan struct{}), make(chan struct{})}
+		ctx, cancel := context.WithCancel(b.Context())
+		done := make(chan error, 1)
+		go func() { done <- Run(ctx, g, Options{Journal: nothing{}, Limiter: nothing{}, Performer: h}) }()
+		<-h.holds
+		b.ReportMetric(float64(heap()-before)/1e6, "MB/10,000-waiting")
+		cancel()
+		close(h.release)
+		<-done
 	}
 }
