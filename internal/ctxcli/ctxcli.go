@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"time"
 
 	"windlass/internal/value"
 )
@@ -41,6 +43,9 @@ func Main(ctx context.Context, args, env []string, stdout, stderr io.Writer) int
 	if err != nil {
 		fmt.Fprintf(stderr, "ctx: %s\n", err)
 		return 2
+	}
+	if seconds, err := strconv.Atoi(lookUp(env, "CTX_PATIENCE")); err == nil {
+		o.patience = time.Duration(seconds) * time.Second
 	}
 	if o.help {
 		io.WriteString(stdout, usage)
@@ -76,13 +81,40 @@ func (o *options) run(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("no answer within %s", o.timeout))
-	defer cancel()
-	body, err := post(ctx, o.socketURL, value.Encode(map[string]any{"args": args}))
+	body, err := o.ask(ctx, map[string]any{"args": args})
 	if err != nil {
 		return nil, err
 	}
 	return payload(body)
+}
+
+// ask asks until there is an answer: a manager that is being restarted comes
+// back, and the operation goes on. Again tells that the request may have been
+// performed before.
+func (o *options) ask(ctx context.Context, request map[string]any) ([]byte, error) {
+	const shortest, longest = 50 * time.Millisecond, 2 * time.Second
+	began, pause := time.Now(), shortest
+	for {
+		body, err := o.askOnce(ctx, request)
+		if !errors.Is(err, errBroken) || time.Since(began) > o.patience {
+			return body, err
+		}
+		request["again"] = true
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		}
+		pause = min(2*pause, longest)
+	}
+}
+
+func (o *options) askOnce(ctx context.Context, request map[string]any) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("no answer within %s", o.timeout))
+	defer cancel()
+	return post(ctx, o.socketURL, value.Encode(request))
 }
 
 // values turns arguments with the prefix into what their JSON says.

@@ -10,6 +10,7 @@ import (
 // options are what the command line says.
 type options struct {
 	timeout    time.Duration
+	patience   time.Duration // how long to wait for a manager that is not there
 	socketURL  string
 	jsonPrefix string
 	jsonOutput bool

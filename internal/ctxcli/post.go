@@ -28,7 +28,7 @@ func post(ctx context.Context, address string, body []byte) ([]byte, error) {
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", dialed)
 	if err != nil {
-		return nil, fmt.Errorf("reach the operation's context: %w", causeOf(ctx, err))
+		return nil, fmt.Errorf("reach the operation's context: %w", broken(ctx, err))
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
@@ -37,13 +37,30 @@ func post(ctx context.Context, address string, body []byte) ([]byte, error) {
 	request = fmt.Appendf(request, "POST /%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n",
 		path, host, len(body))
 	if _, err := conn.Write(append(request, body...)); err != nil {
-		return nil, fmt.Errorf("ask the operation's context: %w", causeOf(ctx, err))
+		return nil, fmt.Errorf("ask the operation's context: %w", broken(ctx, err))
 	}
-	answer, err := read(bufio.NewReader(conn))
+	reader := bufio.NewReader(conn)
+	if _, err := reader.Peek(1); err != nil {
+		return nil, fmt.Errorf("read the answer of the operation's context: %w", broken(ctx, err))
+	}
+	answer, err := read(reader)
 	if err != nil {
 		return nil, fmt.Errorf("read the answer of the operation's context: %w", causeOf(ctx, err))
 	}
 	return answer, nil
+}
+
+// errBroken tells that nobody answers: the manager is not there, at the moment
+// or any more.
+var errBroken = errors.New("nobody answers")
+
+// broken is an error of a connection that no answer came over, unless it was
+// our doing.
+func broken(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", errBroken, err)
 }
 
 // causeOf tells why a connection broke if that was our doing.

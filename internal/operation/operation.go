@@ -22,6 +22,15 @@ type Runner interface {
 	Run(ctx context.Context, req *Request, host Host) (any, error)
 }
 
+// Settler is a Runner that keeps what an attempt left until its outcome is stored:
+// until then another manager may have to take the attempt up.
+type Settler interface {
+	Runner
+	// Settled tells that the outcome of the attempt is stored, or that nobody
+	// will take it up.
+	Settled(taskID string)
+}
+
 // Waiter is a Runner whose operations do nothing but wait for something outside
 // the manager. They take no place among the operations that run at once.
 type Waiter interface {

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import threading
+import time
 
 from cloudify import exceptions
 
@@ -64,11 +65,12 @@ class Bridge(object):
                 try:
                     reply = self._exchange(body)
                 except _Broken:
-                    if not idle:
+                    if not idle and not _patience():
                         raise
                     # An idle connection may have been closed: nothing was done.
+                    # Else the orchestrator is being restarted and comes back.
                     self._close()
-                    reply = self._exchange(body)
+                    reply = self._insist(request)
             except _Broken as error:
                 self._close()
                 raise BridgeError('the orchestrator cannot be reached: {0}'.format(error))
@@ -76,6 +78,20 @@ class Bridge(object):
                 self._close()
                 raise BridgeError('the answer of the orchestrator broke off: {0}'.format(error))
         return _payload(reply)
+
+    def _insist(self, request):
+        """Asks again until there is an answer or patience ends."""
+        body = _encode(dict(request, again=True))
+        began, pause = time.time(), 0.05
+        while True:
+            try:
+                return self._exchange(body)
+            except _Broken:
+                self._close()
+                if time.time() - began > _patience():
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, 2)
 
     def _exchange(self, body):
         try:
@@ -113,6 +129,14 @@ class Bridge(object):
             except OSError:
                 pass
             self._stream = None
+
+
+def _patience():
+    """For how many seconds to wait for the orchestrator to come back."""
+    try:
+        return int(os.environ.get('CTX_PATIENCE', 0))
+    except ValueError:
+        return 0
 
 
 def _encode(request):

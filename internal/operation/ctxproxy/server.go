@@ -25,8 +25,11 @@ type Server struct {
 	http    *http.Server
 	served  sync.WaitGroup
 
-	mu   sync.Mutex // guards open
+	mu   sync.Mutex // guards what follows
 	open map[string]*opened
+	// awaited are those that are about to be opened again; each channel is closed
+	// when that has happened, or will not.
+	awaited map[string]chan struct{}
 }
 
 // opened is a session that can be reached.
@@ -42,15 +45,29 @@ type opened struct {
 
 // Listen starts a server on a free port of the loopback interface. It serves
 // until Close.
-func Listen(logger *slog.Logger) (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func Listen(logger *slog.Logger) (*Server, error) { return ListenAgain("", nil, logger) }
+
+// ListenAgain is Listen at the address of an earlier server, if that is free,
+// for the operations that know it. Requests under the tokens wait until they
+// are opened or forgotten.
+func ListenAgain(address string, tokens []string, logger *slog.Logger) (*Server, error) {
+	if address == "" {
+		address = anyPort
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil && address != anyPort {
+		listener, err = net.Listen("tcp", anyPort)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listen for operations on loopback: %w", err)
 	}
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{address: listener.Addr().String(), open: map[string]*opened{}}
+	s := &Server{address: listener.Addr().String(), open: map[string]*opened{}, awaited: map[string]chan struct{}{}}
+	for _, token := range tokens {
+		s.awaited[token] = make(chan struct{})
+	}
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		ReadHeaderTimeout: time.Minute,
@@ -64,6 +81,11 @@ func Listen(logger *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
+const anyPort = "127.0.0.1:0"
+
+// Address is where the server listens.
+func (s *Server) Address() string { return s.address }
+
 // Close stops the listener and ends all requests. Sessions should be closed
 // before.
 func (s *Server) Close() error {
@@ -76,15 +98,35 @@ func (s *Server) Close() error {
 // called or ctx ends. end is idempotent, ends requests under way and returns
 // when nothing of the session runs any more.
 func (s *Server) Open(ctx context.Context, session *Session) (url string, end func()) {
+	return s.OpenAs(ctx, NewToken(), session)
+}
+
+// NewToken makes a secret name for a session.
+func NewToken() string {
 	secret := make([]byte, 18)
 	rand.Read(secret) // never fails
-	token := base64.RawURLEncoding.EncodeToString(secret)
+	return base64.RawURLEncoding.EncodeToString(secret)
+}
+
+// Forget tells that a session that was awaited will not come.
+func (s *Server) Forget(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ready := s.awaited[token]; ready != nil {
+		close(ready)
+		delete(s.awaited, token)
+	}
+}
+
+// OpenAs is Open under a token that is known to the operation already.
+func (s *Server) OpenAs(ctx context.Context, token string, session *Session) (url string, end func()) {
 	session.url = "http://" + s.address + "/" + token
 	ctx, cancel := context.WithCancel(ctx)
 	o := &opened{session: session, ctx: ctx}
 	s.mu.Lock()
 	s.open[token] = o
 	s.mu.Unlock()
+	s.Forget(token)
 	return session.url, func() {
 		s.mu.Lock()
 		delete(s.open, token)
@@ -94,6 +136,20 @@ func (s *Server) Open(ctx context.Context, session *Session) (url string, end fu
 		o.mu.Unlock()
 		cancel()
 		o.requests.Wait()
+	}
+}
+
+// await waits for a session that is about to be opened again.
+func (s *Server) await(ctx context.Context, token string) {
+	s.mu.Lock()
+	ready := s.awaited[token]
+	s.mu.Unlock()
+	if ready == nil {
+		return
+	}
+	select {
+	case <-ready:
+	case <-ctx.Done():
 	}
 }
 
@@ -115,7 +171,9 @@ func (s *Server) enter(token string) (*opened, bool) {
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	o, ok := s.enter(strings.Trim(r.URL.Path, "/"))
+	token := strings.Trim(r.URL.Path, "/")
+	s.await(r.Context(), token)
+	o, ok := s.enter(token)
 	if !ok {
 		write(w, http.StatusNotFound, errorReply(failf(notInContext,
 			"no operation runs under this CTX_SOCKET_URL: it has ended, or the address is wrong")))

@@ -27,6 +27,8 @@ type SessionConfig struct {
 	Renderer Renderer
 	// Inputs are the parameters of a Python script.
 	Inputs map[string]any
+	// Keep stores what a later session may have to take up; nil: nothing is.
+	Keep Keeper
 }
 
 // Renderer renders a Jinja2 template with ctx and the variables.
@@ -48,6 +50,9 @@ type DirectoryLister interface {
 type Session struct {
 	cfg SessionConfig
 	url string // set by Server.Open
+
+	keeping sync.Mutex // guards kept, and the order of what is kept
+	kept    string
 
 	mu        sync.Mutex // guards what follows
 	instances map[string]*instanceState
@@ -172,6 +177,27 @@ type outcome struct {
 	retry    *operation.Error
 	reported bool
 	failure  *operation.Error
+	// request is what decided, and answer what it was told.
+	request, answer string
+}
+
+func (s *Session) hasDecided() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.outcome.decided || s.outcome.reported
+}
+
+func (s *Session) noteDecision(request, answer string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outcome.request, s.outcome.answer = request, answer
+}
+
+// decidedBy gives the answer to a request if that was what decided.
+func (s *Session) decidedBy(request string) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return []byte(s.outcome.answer), s.outcome.request == request && s.outcome.answer != ""
 }
 
 // Outcome returns what the operation said so far about how it ends.

@@ -21,7 +21,30 @@ func (s *Session) answer(ctx context.Context, body []byte) []byte {
 
 // Answer performs one request that came by another way than HTTP and returns
 // the reply's body: an object with type and payload.
+//
+// A client that got no answer, because the manager died, asks again and says so
+// in the member again: a decision that was taken then is not a second one.
 func (s *Session) Answer(ctx context.Context, r map[string]any) []byte {
+	again := r["again"] == true
+	delete(r, "again")
+	request := string(value.Encode(r))
+	if again {
+		if answer, ok := s.decidedBy(request); ok {
+			return answer
+		}
+	}
+	before := s.hasDecided()
+	body := s.perform(ctx, r)
+	if !before && s.hasDecided() {
+		s.noteDecision(request, string(body))
+	}
+	if err := s.keep(); err != nil {
+		return errorReply(err)
+	}
+	return body
+}
+
+func (s *Session) perform(ctx context.Context, r map[string]any) []byte {
 	if name, ok := r["method"].(string); ok {
 		params, _ := r["params"].(map[string]any)
 		result, err := s.invoke(ctx, name, params)

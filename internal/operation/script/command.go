@@ -18,6 +18,8 @@ type command struct {
 	env  []string
 	dir  string
 	text string // for people, and for the failure's message
+	// python: it is a Python script, which tells by its context how it ended.
+	python bool
 }
 
 const (

@@ -23,10 +23,10 @@ type ending struct {
 
 // running is a started process.
 type running struct {
-	pid   int
-	run   string        // its run directory
-	done  chan struct{} // closed when the process has ended
-	state *os.ProcessState
+	pid    int
+	run    string          // its run directory
+	done   <-chan struct{} // closed when the process has ended
+	ending func() (code int, known bool)
 }
 
 // execute starts the command and waits for its end, whatever it leaves in the
@@ -39,22 +39,40 @@ func (r *Runner) execute(
 	if err != nil {
 		return ending{}, err
 	}
-	if err := dir.recordProcess(p.pid, r.boot, req); err != nil {
+	host.Log("info", fmt.Sprintf("Process created, PID: %d", p.pid))
+	if err := dir.recordProcess(p.pid, r, req, cmd); err != nil {
 		r.stop(p, out)
 		return ending{}, err
 	}
-	host.Log("info", fmt.Sprintf("Process created, PID: %d", p.pid))
+	return r.watch(ctx, req, host, cmd, p, out)
+}
+
+// watch waits for the end of a process, or brings it about.
+func (r *Runner) watch(
+	ctx context.Context, req *operation.Request, host operation.Host, cmd command, p *running, out *output,
+) (ending, error) {
 	e := r.attend(ctx, req, host, p, out)
 	if !hasEnded(p) {
 		return e, fmt.Errorf("process %d could not be ended, not even by force", p.pid)
 	}
-	e.code = exitCode(p.state)
+	code, known := p.ending()
+	if !known && e.canceled == nil && e.timeout == "" {
+		r.stop(p, out) // whatever is left of it
+		return e, &operation.Error{
+			Verdict: operation.Recoverable, Type: processException,
+			Message: fmt.Sprintf("how process %d ended is not known: what watched over it has ended (%s)", p.pid, cmd.text),
+		}
+	}
+	e.code = code
 	out.finish()
 	host.Log("info", fmt.Sprintf("Execution done (PID=%d, return_code=%d): %s", p.pid, e.code, cmd.text))
 	return e, nil
 }
 
 func (r *Runner) start(cmd command, dir *runDir, out *output) (*running, error) {
+	if r.keeper != nil {
+		return r.startKept(cmd, dir, out)
+	}
 	c := exec.Command(cmd.argv[0], cmd.argv[1:]...)
 	c.Env, c.Dir = cmd.env, cmd.dir
 	c.Stdout, c.Stderr = out.stdout.file, out.stderr.file
@@ -62,12 +80,13 @@ func (r *Runner) start(cmd command, dir *runDir, out *output) (*running, error) 
 	if err := r.spawner.start(c); err != nil {
 		return nil, startFailed(cmd, err)
 	}
-	p := &running{pid: c.Process.Pid, run: dir.path, done: make(chan struct{})}
+	done := make(chan struct{})
+	p := &running{pid: c.Process.Pid, run: dir.path, done: done}
+	p.ending = func() (int, bool) { return exitCode(c.ProcessState.Sys().(syscall.WaitStatus)), true }
 	go func() { // owned by whoever waits for done; ends with the process
 		awaitEnd(p.pid)
 		_ = c.Wait() // its error is in the state
-		p.state = c.ProcessState
-		close(p.done)
+		close(done)
 	}()
 	return p, nil
 }
@@ -199,9 +218,9 @@ func (p *running) left() []processInfo {
 	return findProcesses(wanted{groups: map[int]string{p.pid: p.run}, runs: map[string]bool{p.run: true}})
 }
 
-func exitCode(s *os.ProcessState) int {
-	if w, ok := s.Sys().(syscall.WaitStatus); ok && w.Signaled() {
-		return -int(w.Signal())
+func exitCode(s syscall.WaitStatus) int {
+	if s.Signaled() {
+		return -int(s.Signal())
 	}
-	return s.ExitCode()
+	return s.ExitStatus()
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"windlass/internal/value"
 )
@@ -200,8 +201,15 @@ func (r *Runner) environment(in *inputs, isPython bool, url string, dir *runDir)
 	if p := lookUp(env, "PATH"); p != "" {
 		path += string(filepath.ListSeparator) + p
 	}
+	if r.keeper != nil { // else it doesn't live to see the manager gone
+		env = append(env, fmt.Sprintf("CTX_PATIENCE=%d", int(patienceWithContext.Seconds())))
+	}
 	return append(env, "CTX_SOCKET_URL="+url, "PATH="+path, marker+dir.path), nil
 }
+
+// patienceWithContext is how long a script waits for a manager that is gone to
+// come back, when it uses its context.
+const patienceWithContext = 10 * time.Minute
 
 // maxVariable is the most that Linux takes for one variable.
 const maxVariable = 128<<10 - 2

@@ -24,6 +24,7 @@ type output struct {
 	buffers *sync.Pool // of *[readBytes]byte
 
 	stdout, stderr *stream // the same if they are merged
+	offsets        string  // the file that tells how far they were read; "" for none
 
 	lines, bytes int // logged so far
 	seen         int // lines seen so far, numbering them
@@ -37,6 +38,7 @@ type stream struct {
 	prefix   string
 	log      bool
 	read     int64  // bytes read so far
+	noted    int64  // bytes that need not be read again by a later manager
 	released int64  // bytes whose disk space was given back
 	partial  []byte // the beginning of a line
 	last     tail
@@ -93,10 +95,27 @@ const pollBytes = 4 << 20
 // poll reads what was written since, and tells whether there was anything.
 func (o *output) poll() bool {
 	any := false
+	if o.hasMore() {
+		o.noteOffsets()
+	}
 	for _, s := range o.streams() {
 		any = o.readSome(s, pollBytes) > 0 || any
 	}
 	return any
+}
+
+// hasMore tells whether there is output that was not read. Without a file for
+// offsets nobody asks.
+func (o *output) hasMore() bool {
+	if o.offsets == "" {
+		return false
+	}
+	for _, s := range o.streams() {
+		if info, err := s.file.Stat(); err == nil && info.Size() > s.read {
+			return true
+		}
+	}
+	return false
 }
 
 func (o *output) readSome(s *stream, most int) int {
@@ -119,8 +138,12 @@ func (o *output) readSome(s *stream, most int) int {
 		}
 	}
 	const worthwhile, block = 1 << 20, 4096
-	if s.read-s.released > worthwhile {
-		s.released = s.read / block * block
+	done := s.read
+	if o.offsets != "" {
+		done = s.noted // what comes after may have to be read again
+	}
+	if done-s.released > worthwhile {
+		s.released = done / block * block
 		release(s.file, s.released)
 	}
 	return total

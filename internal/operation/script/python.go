@@ -29,7 +29,7 @@ func (r *Runner) pythonCommand(path string) (command, error) {
 	if err != nil {
 		return command{}, err
 	}
-	return command{argv: []string{interpreter, filepath.Join(framework, "run_script.py"), path}, text: path}, nil
+	return command{argv: []string{interpreter, filepath.Join(framework, "run_script.py"), path}, text: path, python: true}, nil
 }
 
 // interpreter finds Python on the PATH that scripts have.

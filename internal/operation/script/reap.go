@@ -22,14 +22,17 @@ type Orphan struct {
 }
 
 // Reap ends the processes that dead managers left and removes their run
-// directories. Call it before the first Run of a manager. Processes are
+// directories, but for the scripts that keep tells to keep: they wait for a Run
+// that takes them up. Call it before the first Run of a manager, and, if
+// anything was kept, again from time to time. keep is asked about a task only if
+// the end of its script can still be learnt; nil keeps nothing. Processes are
 // recognised by their start time or by the run directory in their environment,
 // so one that was given the number of a dead one is never touched. Directories
 // of living managers stay. All are asked to end at once, and forced after a
 // second at most, so that a restart is quick. When ctx ends it stops where it
 // is; calling it again goes on. Errors on one directory do not keep it from the
 // others.
-func (r *Runner) Reap(ctx context.Context) ([]Orphan, error) {
+func (r *Runner) Reap(ctx context.Context, keep func(ctx context.Context, taskID string) (bool, error)) ([]Orphan, error) {
 	entries, err := os.ReadDir(r.runsDir())
 	if err != nil {
 		return nil, fmt.Errorf("look for operations that a dead manager left: %w", err)
@@ -42,7 +45,17 @@ func (r *Runner) Reap(ctx context.Context) ([]Orphan, error) {
 			continue
 		}
 		dir := &runDir{path: filepath.Join(r.runsDir(), e.Name())}
+		if r.keeper.isTaken(dir.path) {
+			continue
+		}
 		rec := dir.record()
+		kept, err := r.leaveToTake(ctx, dir, rec, keep)
+		if err != nil {
+			return nil, fmt.Errorf("find out what became of task %s: %w", rec.TaskID, err)
+		}
+		if kept {
+			continue
+		}
 		w.runs[dir.path] = true
 		if r.stillRuns(rec) {
 			w.groups[rec.PID] = dir.path
@@ -69,11 +82,47 @@ func (r *Runner) Reap(ctx context.Context) ([]Orphan, error) {
 			Killed: killed[dir.path],
 			Stdout: lastOf(filepath.Join(dir.path, stdoutFile)), Stderr: lastOf(filepath.Join(dir.path, stderrFile)),
 		})
+		r.proxy.Forget(rec.Token)
 		if err := os.RemoveAll(dir.path); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	return orphans, errors.Join(errs...)
+}
+
+// leaveToTake keeps a script for whoever runs its task again.
+func (r *Runner) leaveToTake(
+	ctx context.Context, dir *runDir, rec pidRecord, keep func(context.Context, string) (bool, error),
+) (bool, error) {
+	if keep == nil || !r.mayBeTakenUp(dir, rec) {
+		return false, nil
+	}
+	wanted, err := keep(ctx, rec.TaskID)
+	if err != nil {
+		return false, err
+	}
+	k := r.keeper
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.taken[dir.path] {
+		return true, nil // just now
+	}
+	if wanted {
+		k.left[rec.TaskID] = &leftover{dir, rec}
+	} else {
+		delete(k.left, rec.TaskID)
+	}
+	return wanted, nil
+}
+
+// Left tells how many scripts of dead managers wait to be taken up.
+func (r *Runner) Left() int {
+	if r.keeper == nil {
+		return 0
+	}
+	r.keeper.mu.Lock()
+	defer r.keeper.mu.Unlock()
+	return len(r.keeper.left)
 }
 
 // stillRuns tells whether the process of a record is the one that lives under

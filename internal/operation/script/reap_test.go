@@ -70,7 +70,7 @@ func TestReap(t *testing.T) {
 	for lines.Scan() && !strings.Contains(lines.Text(), "running") {
 	}
 	r := newRunner(t, func(c *script.Config) { c.Root, c.Grace = filepath.Join(dir, "root"), 300*time.Millisecond })
-	if left, err := r.Reap(t.Context()); err != nil || len(left) != 0 {
+	if left, err := r.Reap(t.Context(), nil); err != nil || len(left) != 0 {
 		t.Errorf("what a living manager runs is none of ours: %v %v", left, err)
 	}
 	if err := manager.Process.Kill(); err != nil {
@@ -78,7 +78,7 @@ func TestReap(t *testing.T) {
 	}
 	_ = manager.Wait() // it was killed
 
-	left, err := r.Reap(t.Context())
+	left, err := r.Reap(t.Context(), nil)
 	if err != nil || len(left) != 1 {
 		t.Fatalf("%v %v", left, err)
 	}
@@ -87,7 +87,7 @@ func TestReap(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	noneAlive(t, filepath.Join(dir, "work"))
-	if left, err := r.Reap(t.Context()); err != nil || len(left) != 0 {
+	if left, err := r.Reap(t.Context(), nil); err != nil || len(left) != 0 {
 		t.Errorf("the second time there must be nothing: %v %v", left, err)
 	}
 }
@@ -119,7 +119,7 @@ func TestReapSparesARecycledNumber(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	left, err := r.Reap(t.Context())
+	left, err := r.Reap(t.Context(), nil)
 	if err != nil || len(left) != 4 {
 		t.Errorf("%v %v", left, err)
 	}

@@ -10,24 +10,35 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"windlass/internal/operation"
+	"windlass/internal/operation/warden"
 )
 
 // A run directory is named <manager's pid>-<its start time>-<random> and holds
 // the script, its output and, while it runs, the pid file.
 type runDir struct {
-	path string
+	path  string
+	token string // under which the script has its context; "" before it has one
+	// settle lets the warden forget the process; nil: it doesn't know it.
+	settle func()
 }
 
 const (
 	stdoutFile = "stdout"
 	stderrFile = "stderr"
 	pidFile    = "process.json"
+	// sessionFile and offsetFile are there for scripts that outlive the manager:
+	// what the script said through its context, and how far its output was read.
+	sessionFile = "session.json"
+	offsetFile  = "read"
 )
 
 // reserved are the names in a run directory that a script cannot have.
-var reserved = map[string]bool{stdoutFile: true, stderrFile: true, pidFile: true}
+var reserved = map[string]bool{
+	stdoutFile: true, stderrFile: true, pidFile: true, sessionFile: true, offsetFile: true, warden.EndingFile: true,
+}
 
 // ownPrefix begins the names of the run directories of this process, so that
 // another can tell whether their owner still lives.
@@ -79,16 +90,32 @@ type pidRecord struct {
 	ExecutionID string `json:"execution_id"`
 	Operation   string `json:"operation"`
 	InstanceID  string `json:"instance_id"`
+
+	// Of scripts that outlive the manager: who knows how they end, where their
+	// context is, and what was run.
+	WardenPID   int       `json:"warden_pid,omitempty"`
+	WardenStart uint64    `json:"warden_start,omitempty"`
+	Token       string    `json:"token,omitempty"`
+	Command     string    `json:"command,omitempty"`
+	Directory   string    `json:"directory,omitempty"`
+	Python      bool      `json:"python,omitempty"`
+	Began       time.Time `json:"began,omitzero"`
 }
 
 // recordProcess writes the pid file. Should the manager die before it is
 // written, Reap finds the process by its marker.
-func (d *runDir) recordProcess(pid int, boot string, req *operation.Request) error {
+func (d *runDir) recordProcess(pid int, r *Runner, req *operation.Request, cmd command) error {
 	p, _ := statProcess(pid)
-	data, err := json.Marshal(pidRecord{
-		PID: pid, Start: p.start, Boot: boot,
+	rec := pidRecord{
+		PID: pid, Start: p.start, Boot: r.boot,
 		TaskID: req.TaskID, ExecutionID: req.ExecutionID, Operation: req.Name, InstanceID: req.Self.InstanceID,
-	})
+	}
+	if r.keeper != nil {
+		rec.WardenPID, rec.WardenStart = r.keeper.identity()
+		rec.Token, rec.Command, rec.Directory, rec.Python = d.token, cmd.text, cmd.dir, cmd.python
+		rec.Began = time.Now()
+	}
+	data, err := json.Marshal(rec)
 	if err != nil {
 		return fmt.Errorf("write the pid file: %w", err)
 	}

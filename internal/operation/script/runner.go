@@ -38,6 +38,10 @@ type Config struct {
 	// Command is the program that acts as the ctx command when it is started
 	// by that name; "": this program.
 	Command string
+	// Warden is a program, with arguments, that serves as a warden (see package
+	// warden): with it scripts outlive the manager, and the next manager at this
+	// Root takes them up. Without one they end with the manager.
+	Warden []string
 	// Python is the interpreter for Python scripts and templates; "": python3.
 	Python string
 	// Env is the environment that scripts start from; nil: this process's,
@@ -113,6 +117,7 @@ type Runner struct {
 	boot     string // see bootID
 	buffers  *sync.Pool
 	spawner  *spawner
+	keeper   *keeper // of scripts that outlive the manager; nil: they don't
 
 	unpack    sync.Once // guards framework and unpackErr
 	framework string
@@ -133,8 +138,11 @@ func New(cfg Config) (*Runner, error) {
 	if err := r.prepareRoot(); err != nil {
 		return nil, err
 	}
+	if len(cfg.Warden) > 0 {
+		r.keeper = newKeeper(cfg.Warden)
+	}
 	if r.proxy == nil {
-		if r.proxy, err = ctxproxy.Listen(cfg.Logger); err != nil {
+		if r.proxy, err = r.listen(); err != nil {
 			return nil, fmt.Errorf("script runner: %w", err)
 		}
 		r.ownProxy = true
@@ -147,10 +155,14 @@ func New(cfg Config) (*Runner, error) {
 // must have ended.
 func (r *Runner) Close() error {
 	r.spawner.close()
-	if !r.ownProxy {
-		return nil
+	var err error
+	if r.keeper != nil {
+		err = r.closeKeeper()
 	}
-	return r.proxy.Close()
+	if !r.ownProxy {
+		return err
+	}
+	return errors.Join(err, r.proxy.Close())
 }
 
 func (r *Runner) runsDir() string { return filepath.Join(r.cfg.Root, "runs") }
@@ -223,16 +235,24 @@ func (r *Runner) Run(ctx context.Context, req *operation.Request, host operation
 	if err != nil {
 		return nil, err
 	}
+	if left := r.keeper.take(req.TaskID); left != nil {
+		if req.Resume {
+			return r.goOn(ctx, req, host, in, left)
+		}
+		r.end(left) // somebody wants it run anew
+	}
 	dir, err := r.newRunDir()
 	if err != nil {
 		return nil, err
 	}
-	defer dir.remove(r.cfg.Logger)
 	path, err := r.fetch(ctx, in, host, dir)
 	if err != nil {
+		dir.remove(r.cfg.Logger)
 		return nil, err
 	}
-	return r.runScript(ctx, req, host, in, dir, path)
+	result, err := r.runScript(ctx, req, host, in, dir, path)
+	r.leave(ctx, req.TaskID, dir)
+	return result, err
 }
 
 // runScript runs the script at path with its context open.
@@ -243,12 +263,11 @@ func (r *Runner) runScript(
 	if err != nil {
 		return nil, err
 	}
-	session := ctxproxy.NewSession(ctxproxy.SessionConfig{
-		Request: req, Host: host, Dir: cwd, Downloads: downloadsDir(req, r.cfg.Root), Renderer: r.renderer, Inputs: in.rest,
-	})
+	session := r.session(req, host, in, dir, cwd)
 	// A script that is asked to end may still use its context while it cleans
 	// up, so the context lives on after ctx until the process is gone.
-	url, end := r.proxy.Open(context.WithoutCancel(ctx), session)
+	dir.token = ctxproxy.NewToken()
+	url, end := r.proxy.OpenAs(context.WithoutCancel(ctx), dir.token, session)
 	defer end()
 
 	isPython := in.runsAsPython(path)
@@ -265,7 +284,7 @@ func (r *Runner) runScript(
 	if cmd.env, err = r.environment(in, isPython, url, dir); err != nil {
 		return nil, err
 	}
-	out, err := newOutput(dir.path, in.process, r.cfg.Output, r.buffers, host)
+	out, err := r.output(dir, in.process, host)
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +294,24 @@ func (r *Runner) runScript(
 		return nil, err
 	}
 	end()
+	return r.finish(ctx, host, session, ending, isPython, cmd, out)
+}
 
+// session is the context of an operation.
+func (r *Runner) session(req *operation.Request, host operation.Host, in *inputs, dir *runDir, cwd string) *ctxproxy.Session {
+	c := ctxproxy.SessionConfig{
+		Request: req, Host: host, Dir: cwd, Downloads: downloadsDir(req, r.cfg.Root), Renderer: r.renderer, Inputs: in.rest,
+	}
+	if r.keeper != nil {
+		c.Keep = dir.writeSession
+	}
+	return ctxproxy.NewSession(c)
+}
+
+// finish stores what the script changed, and concludes how the operation ended.
+func (r *Runner) finish(
+	ctx context.Context, host operation.Host, session *ctxproxy.Session, ending ending, isPython bool, cmd command, out *output,
+) (any, error) {
 	saved, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	saveErr := session.Save(saved)

@@ -15,6 +15,7 @@ import (
 	"windlass/internal/operation"
 	"windlass/internal/operation/operationtest"
 	"windlass/internal/operation/script"
+	"windlass/internal/operation/warden"
 )
 
 // TestMain makes this program the ctx command when it is started by that name,
@@ -23,14 +24,32 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "ctx" {
 		os.Exit(ctxcli.Main(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "script-warden" {
+		if warden.Serve(os.Stdin, os.Stdout) != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "manager-that-dies" {
+		beManagerThatDies(os.Args[2])
+	}
 	goleak.VerifyTestMain(m)
 }
+
+// theWarden makes scripts outlive their manager; alone makes them end with it.
+var (
+	theWarden = []string{os.Args[0], "script-warden"}
+	alone     = []string{}
+)
 
 func newRunner(t testing.TB, change func(*script.Config)) *script.Runner {
 	t.Helper()
 	cfg := script.Config{Root: t.TempDir(), Python: python()}
 	if change != nil {
 		change(&cfg)
+	}
+	if cfg.Warden == nil {
+		cfg.Warden = theWarden
 	}
 	r, err := script.New(cfg)
 	if err != nil {
