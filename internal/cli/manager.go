@@ -37,6 +37,17 @@ func (a *app) managerCommand() *cobra.Command {
 	return group("manager", "Run a manager", start)
 }
 
+// wardenCommand is how this program is started to watch over a manager's scripts.
+const wardenCommand = "script-warden"
+
+func (a *app) wardenCommand() *cobra.Command {
+	c := leaf(wardenCommand, "Watch over a manager's scripts; the manager starts it", cobra.NoArgs, func(*cobra.Command, []string) error {
+		return manager.Watch(a.Stdin, a.Stdout)
+	})
+	c.Hidden = true
+	return c
+}
+
 func (a *app) runManager(ctx context.Context, c manager.Config) error {
 	level := slog.LevelInfo
 	if a.verbosity > 0 {
@@ -45,6 +56,11 @@ func (a *app) runManager(ctx context.Context, c manager.Config) error {
 	c.Logger = slog.New(slog.NewTextHandler(a.Stderr, &slog.HandlerOptions{Level: level}))
 	c.Version = a.Version
 	c.AdminPassword = a.Getenv("WINDLASS_ADMIN_PASSWORD")
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	c.Warden = []string{program, "cfy", wardenCommand}
 	m, err := manager.Open(ctx, c)
 	if err != nil {
 		return err

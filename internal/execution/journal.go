@@ -41,7 +41,23 @@ func (j *graphJournal) Commit(ctx context.Context, records []graph.Record) error
 			batch.Events = append(batch.Events, e)
 		}
 	}
-	return j.r.journal(ctx, batch, effects...)
+	if err := j.r.journal(ctx, batch, effects...); err != nil {
+		return err
+	}
+	j.r.s.settle(batch.Changed)
+	return nil
+}
+
+// settle tells the runners which attempts have an outcome that is stored.
+func (s *Service) settle(changes []store.OperationChange) {
+	for _, c := range changes {
+		if c.Type != string(graph.Operation) || !graph.State(c.State).Ended() {
+			continue
+		}
+		for _, runner := range s.settlers {
+			runner.Settled(c.ID)
+		}
+	}
 }
 
 // keep enters the task's state, and what succeeding means for its instance. Of

@@ -190,7 +190,9 @@ func (r *run) recordLeft(t *graph.Task, result any, failure *graph.Failure) {
 	if e, ok := r.taskEvent(t); ok {
 		batch.Events = append(batch.Events, e)
 	}
-	if err := r.journal(r.ctx, batch); err != nil && r.ctx.Err() == nil {
+	if err := r.journal(r.ctx, batch); err == nil {
+		r.s.settle(batch.Changed)
+	} else if r.ctx.Err() == nil {
 		r.s.log.Error("could not store how an operation ended after its execution was cancelled",
 			"execution", r.e.ID, "task", t.Describe(), "error", err)
 	}

@@ -125,6 +125,8 @@ type Service struct {
 	log   *slog.Logger
 	owner string // of this Service's claims: the manager's name and which life of it
 	slots *slots
+	// settlers are the runners that ask when an outcome is stored.
+	settlers []operation.Settler
 
 	mu      sync.Mutex
 	running map[string]*run // by execution id; guarded by mu
@@ -149,14 +151,20 @@ func New(cfg Config) (*Service, error) {
 	}
 	cfg.Limits = cfg.Limits.orDefaults()
 	cfg.Timing = cfg.Timing.orDefaults()
-	return &Service{
+	s := &Service{
 		cfg:     cfg,
 		store:   cfg.Store,
 		log:     cfg.Logger,
 		owner:   cfg.ManagerName + ownerSeparator + uuid.NewString(),
 		slots:   newSlots(cfg.Limits),
 		running: map[string]*run{},
-	}, nil
+	}
+	for _, runner := range cfg.Runners {
+		if settler, ok := runner.(operation.Settler); ok {
+			s.settlers = append(s.settlers, settler)
+		}
+	}
+	return s, nil
 }
 
 // ownerSeparator stands between a manager's name and the id of its present life.

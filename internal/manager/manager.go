@@ -52,8 +52,12 @@ type Config struct {
 	// blueprint doesn't say; 0: no limit.
 	OperationMemory  int64
 	OperationTimeout time.Duration
-	Version          string
-	Logger           *slog.Logger // nil: none
+	// Warden is this program's command line to watch over scripts, so that they
+	// outlive the manager (see package warden); nil: they end with it. On a shared
+	// database it is not used: another manager takes their executions over.
+	Warden  []string
+	Version string
+	Logger  *slog.Logger // nil: none
 }
 
 // Manager is an open manager. Run makes it work.
@@ -145,7 +149,11 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 			return err
 		}
 	}
-	m.scripts, err = script.New(script.Config{Root: filepath.Join(m.config.DataDir, "run"), Logger: m.log})
+	scripts := script.Config{Root: filepath.Join(m.config.DataDir, "run"), Logger: m.log}
+	if m.config.Database == "" {
+		scripts.Warden = m.config.Warden
+	}
+	m.scripts, err = script.New(scripts)
 	if err != nil {
 		return err
 	}
@@ -231,12 +239,8 @@ const shutdownGrace = 5 * time.Second
 // in order: no new requests, requests under way, executions. Executions that
 // are not done are left to the next start. It returns nil if ctx ended.
 func (m *Manager) Run(ctx context.Context) error {
-	orphans, err := m.scripts.Reap(ctx)
-	if err != nil {
+	if err := m.reapScripts(ctx); err != nil {
 		return fmt.Errorf("clear what an earlier run left: %w", err)
-	}
-	for _, o := range orphans {
-		m.log.Info("stopped a script that an earlier run left", "orphan", o)
 	}
 	workers, err := m.python.Reap(ctx)
 	if err != nil {
@@ -254,6 +258,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	failed := make(chan error, 2)
 	var work sync.WaitGroup
 	work.Go(func() { failed <- m.executions.Run(ctx) })
+	work.Go(func() { m.reviewScripts(ctx) })
 	server := &http.Server{
 		Handler: m.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelWarn),

@@ -323,7 +323,7 @@ func (m *manager) killedWhile(random *rand.Rand, deployment string, w workflow, 
 	if r.Status != "terminated" && r.Status != "completed" {
 		m.t.Fatalf("%s ended %s: %s", w.name, r.Status, r.Error)
 	}
-	w.checkRecord(m.t, record, k)
+	w.checkRecord(m.t, record, k, len(m.extra) == 0)
 	m.checkEvents(id, instances*len(w.operations))
 	return k
 }
@@ -355,15 +355,16 @@ func (m *manager) checkEvents(id string, operations int) {
 
 // checkRecord checks what the scripts wrote: each operation of each instance
 // was done; none began again after it was done; dependants began after what
-// they depend on was done. An operation that was killed in the middle may
-// have begun more than once.
-func (w workflow) checkRecord(t *testing.T, record string, kills int) {
+// they depend on was done. Where another manager may take over, an operation that
+// was killed in the middle may have begun more than once; where none can (alone),
+// scripts outlive the manager and run once.
+func (w workflow) checkRecord(t *testing.T, record string, kills int, alone bool) {
 	t.Helper()
 	data, err := os.ReadFile(record)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := map[string]int{}
+	began, ended := map[string]int{}, map[string]int{}
 	started := map[string]bool{} // nodes any of whose operations began
 	for i, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
 		word := strings.Fields(line)
@@ -375,6 +376,9 @@ func (w workflow) checkRecord(t *testing.T, record string, kills int) {
 		if word[0] == "end" {
 			ended[key]++
 			continue
+		}
+		if began[key]++; alone && began[key] > 1 {
+			t.Errorf("line %d: %s began again", i+1, key)
 		}
 		started[node] = true
 		if late := w.before(node); late != "" && started[late] {

@@ -35,19 +35,34 @@ type running struct {
 func (r *Runner) execute(
 	ctx context.Context, req *operation.Request, host operation.Host, cmd command, dir *runDir, out *output,
 ) (ending, error) {
-	p, err := r.start(cmd, dir, out)
+	if err := r.keeper.ready(); err != nil {
+		r.cfg.Logger.Error("nothing watches over scripts: they end if the manager dies", "error", err)
+	}
+	record, err := dir.beginRecord(r, req, cmd)
 	if err != nil {
 		return ending{}, err
 	}
+	p, err := r.start(cmd, dir, out)
+	if err != nil {
+		return ending{}, errors.Join(err, record.Close())
+	}
 	host.Log("info", fmt.Sprintf("Process created, PID: %d", p.pid))
-	if err := dir.recordProcess(p.pid, r, req, cmd); err != nil {
+	if err := recordProcess(record, p.pid); err != nil {
 		r.stop(p, out)
 		return ending{}, err
 	}
-	return r.watch(ctx, req, host, cmd, p, out)
+	e, err := r.watch(ctx, req, host, cmd, p, out)
+	if errors.Is(err, errEndUnknown) {
+		err = &operation.Error{
+			Verdict: operation.Recoverable, Type: processException,
+			Message: fmt.Sprintf("%s (PID %d, %s): what watched over it has ended", err, p.pid, cmd.text),
+		}
+	}
+	return e, err
 }
 
-// watch waits for the end of a process, or brings it about.
+// watch waits for the end of a process, or brings it about. It gives
+// errEndUnknown, with nothing left of the process, if nobody saw how it ended.
 func (r *Runner) watch(
 	ctx context.Context, req *operation.Request, host operation.Host, cmd command, p *running, out *output,
 ) (ending, error) {
@@ -58,10 +73,7 @@ func (r *Runner) watch(
 	code, known := p.ending()
 	if !known && e.canceled == nil && e.timeout == "" {
 		r.stop(p, out) // whatever is left of it
-		return e, &operation.Error{
-			Verdict: operation.Recoverable, Type: processException,
-			Message: fmt.Sprintf("how process %d ended is not known: what watched over it has ended (%s)", p.pid, cmd.text),
-		}
+		return e, errEndUnknown
 	}
 	e.code = code
 	out.finish()
@@ -73,6 +85,11 @@ func (r *Runner) start(cmd command, dir *runDir, out *output) (*running, error) 
 	if r.keeper != nil {
 		return r.startKept(cmd, dir, out)
 	}
+	return r.startOwn(cmd, dir, out)
+}
+
+// startOwn starts a process that ends with the manager.
+func (r *Runner) startOwn(cmd command, dir *runDir, out *output) (*running, error) {
 	c := exec.Command(cmd.argv[0], cmd.argv[1:]...)
 	c.Env, c.Dir = cmd.env, cmd.dir
 	c.Stdout, c.Stderr = out.stdout.file, out.stderr.file
@@ -201,7 +218,7 @@ func (r *Runner) stop(p *running, out *output) {
 
 // signal reaches the group, and what left the group but not the operation.
 func (p *running) signal(s syscall.Signal) {
-	alive := !hasEnded(p)
+	alive := !hasEnded(p) && p.pid > 1 // 0 would be ourselves
 	if alive { // so its number is still its own
 		_ = syscall.Kill(-p.pid, s)
 	}
@@ -215,7 +232,11 @@ func (p *running) signal(s syscall.Signal) {
 // left returns what is still alive of the process, its group, and others that
 // it started.
 func (p *running) left() []processInfo {
-	return findProcesses(wanted{groups: map[int]string{p.pid: p.run}, runs: map[string]bool{p.run: true}})
+	w := wanted{groups: map[int]string{}, runs: map[string]bool{p.run: true}}
+	if p.pid > 1 {
+		w.groups[p.pid] = p.run
+	}
+	return findProcesses(w)
 }
 
 func exitCode(s syscall.WaitStatus) int {

@@ -62,6 +62,15 @@ func (k *keeper) client() (*warden.Client, error) {
 	return c, nil
 }
 
+// ready starts the warden if there is none.
+func (k *keeper) ready() error {
+	if k == nil {
+		return nil
+	}
+	_, err := k.client()
+	return err
+}
+
 // identity names the warden such that a later manager can tell whether it lives.
 func (k *keeper) identity() (pid int, start uint64) {
 	k.mu.Lock()
@@ -181,9 +190,9 @@ func (r *Runner) startKept(cmd command, dir *runDir, out *output) (*running, err
 	var p *warden.Running
 	err := warden.ErrGone
 	for i := 0; i < tries && errors.Is(err, warden.ErrGone); i++ {
-		var client *warden.Client
-		if client, err = r.keeper.client(); err != nil {
-			return nil, err
+		client, noWarden := r.keeper.client()
+		if noWarden != nil {
+			return r.startOwn(cmd, dir, out)
 		}
 		p, err = client.Launch(order)
 	}
@@ -197,9 +206,17 @@ func (r *Runner) startKept(cmd command, dir *runDir, out *output) (*running, err
 	}}, nil
 }
 
+// errEndUnknown tells that nobody saw how a script ended that was taken up.
+var errEndUnknown = errors.New("how the script ended is not known")
+
 // goOn takes up a script that another manager has started: it waits for its end
-// or learns how it has ended meanwhile.
+// or learns how it has ended meanwhile. It gives errEndUnknown if neither can
+// be; then nothing of the script is left.
 func (r *Runner) goOn(ctx context.Context, req *operation.Request, host operation.Host, in *inputs, l *leftover) (any, error) {
+	if !r.find(ctx, l) {
+		r.end(l)
+		return nil, errEndUnknown
+	}
 	rec := l.record
 	session := r.session(req, host, in, l.dir, rec.Directory)
 	if err := l.dir.restoreSession(ctx, session); err != nil {
@@ -228,6 +245,11 @@ func (r *Runner) goOn(ctx context.Context, req *operation.Request, host operatio
 	}
 	cmd := command{text: rec.Command, dir: rec.Directory}
 	ending, err := r.watch(ctx, &limited, host, cmd, p, out)
+	if errors.Is(err, errEndUnknown) {
+		end()
+		r.end(l)
+		return nil, err
+	}
 	if ending.timeout != "" {
 		ending.timeout = timeoutText(req.Timeout)
 	}
@@ -270,6 +292,38 @@ func (r *Runner) adopt(l *leftover) *running {
 		}
 	}()
 	return p
+}
+
+// findWithin is how long a script may take to show up that its manager was just
+// about to start when it died.
+const findWithin = 2 * time.Second
+
+// find makes sure that a script was started: that its process is known by its
+// number, or that it has ended.
+func (r *Runner) find(ctx context.Context, l *leftover) bool {
+	began := time.Now()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for l.record.PID == 0 {
+		if _, ended := warden.Ending(l.dir.path); ended {
+			return true
+		}
+		for _, p := range findProcesses(wanted{groups: map[int]string{}, runs: map[string]bool{l.dir.path: true}}) {
+			if p.group == p.pid {
+				l.record.PID, l.record.Start = p.pid, p.start
+				return true
+			}
+		}
+		if time.Since(began) > findWithin {
+			return false
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
 }
 
 // isProcess tells whether the process that was given the number at that time lives.

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -136,11 +137,19 @@ func (r *Runner) stillRuns(rec pidRecord) bool {
 func (d *runDir) record() pidRecord {
 	var rec pidRecord
 	data, err := os.ReadFile(filepath.Join(d.path, pidFile))
-	if err == nil {
-		err = json.Unmarshal(data, &rec)
-	}
 	if err != nil {
 		return pidRecord{}
+	}
+	parts := json.NewDecoder(bytes.NewReader(data))
+	if err := parts.Decode(&rec); err != nil {
+		return pidRecord{}
+	}
+	var process struct {
+		PID   int
+		Start uint64
+	}
+	if err := parts.Decode(&process); err == nil {
+		rec.PID, rec.Start = process.PID, process.Start
 	}
 	return rec
 }

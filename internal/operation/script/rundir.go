@@ -3,6 +3,7 @@ package script
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -83,8 +84,8 @@ func (d *runDir) writeScript(name string, data []byte) (string, error) {
 
 // pidRecord is what the pid file says.
 type pidRecord struct {
-	PID         int    `json:"pid"`
-	Start       uint64 `json:"start"` // as in /proc/<pid>/stat
+	PID         int    `json:"pid,omitzero"`   // 0: not known
+	Start       uint64 `json:"start,omitzero"` // as in /proc/<pid>/stat
 	Boot        string `json:"boot"`
 	TaskID      string `json:"task_id"`
 	ExecutionID string `json:"execution_id"`
@@ -102,13 +103,12 @@ type pidRecord struct {
 	Began       time.Time `json:"began,omitzero"`
 }
 
-// recordProcess writes the pid file. Should the manager die before it is
-// written, Reap finds the process by its marker.
-func (d *runDir) recordProcess(pid int, r *Runner, req *operation.Request, cmd command) error {
-	p, _ := statProcess(pid)
+// beginRecord writes the pid file before the process is started, so that it is
+// known whatever becomes of the manager. The process's number follows
+// (recordProcess); should it be missing, the process is found by its marker.
+func (d *runDir) beginRecord(r *Runner, req *operation.Request, cmd command) (*os.File, error) {
 	rec := pidRecord{
-		PID: pid, Start: p.start, Boot: r.boot,
-		TaskID: req.TaskID, ExecutionID: req.ExecutionID, Operation: req.Name, InstanceID: req.Self.InstanceID,
+		Boot: r.boot, TaskID: req.TaskID, ExecutionID: req.ExecutionID, Operation: req.Name, InstanceID: req.Self.InstanceID,
 	}
 	if r.keeper != nil {
 		rec.WardenPID, rec.WardenStart = r.keeper.identity()
@@ -117,9 +117,23 @@ func (d *runDir) recordProcess(pid int, r *Runner, req *operation.Request, cmd c
 	}
 	data, err := json.Marshal(rec)
 	if err != nil {
-		return fmt.Errorf("write the pid file: %w", err)
+		return nil, fmt.Errorf("write the pid file: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(d.path, pidFile), data, 0o600); err != nil {
+	f, err := os.OpenFile(filepath.Join(d.path, pidFile), os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("write the pid file: %w", err)
+	}
+	if _, err := f.Write(append(data, '\n')); err != nil {
+		return nil, errors.Join(fmt.Errorf("write the pid file: %w", err), f.Close())
+	}
+	return f, nil
+}
+
+// recordProcess completes and closes the pid file.
+func recordProcess(f *os.File, pid int) error {
+	p, _ := statProcess(pid)
+	_, err := fmt.Fprintf(f, `{"pid": %d, "start": %d}`+"\n", pid, p.start)
+	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write the pid file: %w", err)
 	}
 	return nil

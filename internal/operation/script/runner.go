@@ -38,8 +38,8 @@ type Config struct {
 	// Command is the program that acts as the ctx command when it is started
 	// by that name; "": this program.
 	Command string
-	// Warden is a program, with arguments, that serves as a warden (see package
-	// warden): with it scripts outlive the manager, and the next manager at this
+	// Warden is the file of a program and its arguments, its name first, that
+	// serves as a warden (see package warden): with it scripts outlive the manager, and the next manager at this
 	// Root takes them up. Without one they end with the manager.
 	Warden []string
 	// Python is the interpreter for Python scripts and templates; "": python3.
@@ -236,10 +236,11 @@ func (r *Runner) Run(ctx context.Context, req *operation.Request, host operation
 		return nil, err
 	}
 	if left := r.keeper.take(req.TaskID); left != nil {
-		if req.Resume {
-			return r.goOn(ctx, req, host, in, left)
+		if !req.Resume {
+			r.end(left) // somebody wants it run anew
+		} else if result, err := r.goOn(ctx, req, host, in, left); !errors.Is(err, errEndUnknown) {
+			return result, err
 		}
-		r.end(left) // somebody wants it run anew
 	}
 	dir, err := r.newRunDir()
 	if err != nil {

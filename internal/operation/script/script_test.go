@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 
 // theWarden makes scripts outlive their manager; alone makes them end with it.
 var (
-	theWarden = []string{os.Args[0], "script-warden"}
+	theWarden = []string{os.Args[0], os.Args[0], "script-warden"}
 	alone     = []string{}
 )
 

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Client is a manager's side of its warden. It is safe for concurrent use.
@@ -40,9 +41,15 @@ type Running struct {
 // ErrGone tells that the warden has ended before its manager.
 var ErrGone = errors.New("the process that watches over scripts has ended")
 
-// Start starts a warden: command is a program, with arguments, that calls Serve
-// with its standard input and output.
+// helloWithin is how long a warden may take to begin.
+const helloWithin = 10 * time.Second
+
+// Start starts a warden: command is the file of a program and its arguments, its
+// name first, with which it calls Serve on its standard input and output.
 func Start(command []string) (*Client, error) {
+	if len(command) < 2 {
+		return nil, errors.New("start the warden: no program and arguments are given")
+	}
 	ordersRead, ordersWrite, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("start the warden: %w", err)
@@ -51,7 +58,8 @@ func Start(command []string) (*Client, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the warden: %w", err), ordersRead.Close(), ordersWrite.Close())
 	}
-	c := exec.Command(command[0], command[1:]...)
+	c := exec.Command(command[0])
+	c.Args = command[1:]
 	c.Stdin, c.Stdout, c.Dir = ordersRead, reportsWrite, "/"
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // what ends a terminal's programs is not meant for it
 	err = c.Start()
@@ -60,7 +68,18 @@ func Start(command []string) (*Client, error) {
 		return nil, errors.Join(fmt.Errorf("start the warden: %w", err), ordersWrite.Close(), reportsRead.Close())
 	}
 	client := &Client{process: c, orders: ordersWrite, encode: gob.NewEncoder(ordersWrite), known: map[uint64]*Running{}, done: make(chan struct{})}
-	go client.listen(reportsRead)
+	decode := gob.NewDecoder(reportsRead)
+	var hello report
+	err = reportsRead.SetReadDeadline(time.Now().Add(helloWithin))
+	if err == nil {
+		err = decode.Decode(&hello)
+	}
+	if err = errors.Join(err, reportsRead.SetReadDeadline(time.Time{})); err != nil {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+		return nil, errors.Join(fmt.Errorf("start the warden: %s doesn't begin as one: %w", command[0], err), ordersWrite.Close(), reportsRead.Close())
+	}
+	go client.listen(reportsRead, decode)
 	return client, nil
 }
 
@@ -70,10 +89,9 @@ func (c *Client) PID() int { return c.process.Process.Pid }
 // Done is closed when the warden has gone.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-func (c *Client) listen(reports *os.File) {
+func (c *Client) listen(reports *os.File, decode *gob.Decoder) {
 	defer close(c.done)
 	defer reports.Close()
-	decode := gob.NewDecoder(reports)
 	for {
 		var r report
 		if err := decode.Decode(&r); err != nil {

@@ -96,6 +96,7 @@ func Serve(in io.Reader, out io.Writer) error {
 		orders: gob.NewDecoder(in), reports: gob.NewEncoder(out), started: make(chan struct{}, 1),
 		running: map[int]*child{}, ended: map[uint64]*child{},
 	}
+	w.send(report{}) // it is there
 	over := make(chan struct{})
 	var reaped sync.WaitGroup
 	reaped.Go(func() { w.reap(over) })
