@@ -280,6 +280,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	if stopErr := server.Shutdown(grace); stopErr != nil {
 		_ = server.Close()
 	}
+	m.scripts.Leave()
 	cancel()
 	work.Wait()
 	if errors.Is(err, context.Canceled) {

@@ -17,6 +17,7 @@ type ending struct {
 	code     int    // as Python counts: -15 if it was ended by signal 15
 	timeout  string // its text, if it was stopped for that
 	canceled error  // the cause, if the operation was stopped from outside
+	left     bool   // it goes on: the next manager takes it up (see Runner.Leave)
 	// recoverable tells whether a timeout may be retried.
 	recoverable bool
 }
@@ -67,6 +68,9 @@ func (r *Runner) watch(
 	ctx context.Context, req *operation.Request, host operation.Host, cmd command, p *running, out *output,
 ) (ending, error) {
 	e := r.attend(ctx, req, host, p, out)
+	if e.left {
+		return e, fmt.Errorf("%w: %w", errLeft, e.canceled)
+	}
 	if !hasEnded(p) {
 		return e, fmt.Errorf("process %d could not be ended, not even by force", p.pid)
 	}
@@ -171,6 +175,9 @@ func (r *Runner) attend(
 			if hasEnded(p) {
 				return ending{}
 			}
+			if r.leaving.Load() {
+				return ending{canceled: context.Cause(ctx), left: true}
+			}
 			r.stop(p, out)
 			return ending{canceled: context.Cause(ctx)}
 		}
@@ -219,7 +226,7 @@ func (r *Runner) stop(p *running, out *output) {
 // signal reaches the group, and what left the group but not the operation.
 func (p *running) signal(s syscall.Signal) {
 	alive := !hasEnded(p) && p.pid > 1 // 0 would be ourselves
-	if alive { // so its number is still its own
+	if alive {                         // so its number is still its own
 		_ = syscall.Kill(-p.pid, s)
 	}
 	for _, other := range p.left() {

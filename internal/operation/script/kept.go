@@ -150,6 +150,17 @@ func (r *Runner) Settled(taskID string) {
 	}
 }
 
+// errLeft tells that a script goes on for the next manager to take up.
+var errLeft = errors.New("the script goes on without its manager")
+
+// Leave has scripts go on whose context ends from now on: the manager stops, and
+// the next one takes them up. Without a warden it does nothing.
+func (r *Runner) Leave() {
+	if r.keeper != nil {
+		r.leaving.Store(true)
+	}
+}
+
 // leave is called when an attempt has ended: what it left is kept until its
 // outcome is stored. The outcome of one that was stopped from outside is of no
 // interest.
@@ -245,6 +256,9 @@ func (r *Runner) goOn(ctx context.Context, req *operation.Request, host operatio
 	}
 	cmd := command{text: rec.Command, dir: rec.Directory}
 	ending, err := r.watch(ctx, &limited, host, cmd, p, out)
+	if errors.Is(err, errLeft) {
+		return nil, err
+	}
 	if errors.Is(err, errEndUnknown) {
 		end()
 		r.end(l)

@@ -3,6 +3,7 @@ package script_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,6 +18,7 @@ import (
 	"windlass/internal/operation"
 	"windlass/internal/operation/operationtest"
 	"windlass/internal/operation/script"
+	"windlass/internal/operation/warden"
 )
 
 // life is what a manager that dies is to do: to run a script until it wants the
@@ -233,6 +235,44 @@ ctx.logger.info('back again')
 	}
 	if runs, _ := os.ReadFile(filepath.Join(l.Work, "runs")); string(runs) != "begun" {
 		t.Errorf("it ran %q", runs)
+	}
+}
+
+// A manager that stops in order leaves its scripts to the next, too.
+func TestStopLeavesScripts(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, "s.sh", "#!/bin/bash\ntouch die\nuntil [ -e go ]; do sleep 0.01; done\nexit 4\n")
+	first, err := script.New(script.Config{Root: l.Root, Python: l.Python, Warden: theWarden})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	host := newHost()
+	host.Resources[l.Name] = l.Source
+	go func() {
+		_, err := first.Run(ctx, l.request(), host)
+		ended <- err
+	}()
+	awaitFile(t, filepath.Join(l.Work, "die"))
+	first.Leave()
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(l.Work, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	awaitFile(t, filepath.Join(l.Root, "runs", "*", warden.EndingFile))
+	dirs, err := filepath.Glob(filepath.Join(l.Root, "runs", "*"))
+	if err != nil || len(dirs) != 1 {
+		t.Fatalf("run directories %v, %v", dirs, err)
+	}
+	if status, ok := warden.Ending(dirs[0]); !ok || status.ExitStatus() != 4 {
+		t.Errorf("ended with %v, %v", status, ok)
 	}
 }
 

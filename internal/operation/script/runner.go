@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"windlass/internal/operation"
@@ -117,7 +118,8 @@ type Runner struct {
 	boot     string // see bootID
 	buffers  *sync.Pool
 	spawner  *spawner
-	keeper   *keeper // of scripts that outlive the manager; nil: they don't
+	keeper   *keeper     // of scripts that outlive the manager; nil: they don't
+	leaving  atomic.Bool // see Leave
 
 	unpack    sync.Once // guards framework and unpackErr
 	framework string
@@ -252,7 +254,9 @@ func (r *Runner) Run(ctx context.Context, req *operation.Request, host operation
 		return nil, err
 	}
 	result, err := r.runScript(ctx, req, host, in, dir, path)
-	r.leave(ctx, req.TaskID, dir)
+	if !errors.Is(err, errLeft) {
+		r.leave(ctx, req.TaskID, dir)
+	}
 	return result, err
 }
 

@@ -15,6 +15,7 @@ import (
 type Client struct {
 	process *exec.Cmd
 	orders  *os.File
+	reports *os.File
 	done    chan struct{} // closed when the warden reports no more
 
 	mu     sync.Mutex // guards what follows, and writing to orders
@@ -67,7 +68,7 @@ func Start(command []string) (*Client, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the warden: %w", err), ordersWrite.Close(), reportsRead.Close())
 	}
-	client := &Client{process: c, orders: ordersWrite, encode: gob.NewEncoder(ordersWrite), known: map[uint64]*Running{}, done: make(chan struct{})}
+	client := &Client{process: c, orders: ordersWrite, reports: reportsRead, encode: gob.NewEncoder(ordersWrite), known: map[uint64]*Running{}, done: make(chan struct{})}
 	decode := gob.NewDecoder(reportsRead)
 	var hello report
 	err = reportsRead.SetReadDeadline(time.Now().Add(helloWithin))
@@ -79,7 +80,7 @@ func Start(command []string) (*Client, error) {
 		_ = c.Wait()
 		return nil, errors.Join(fmt.Errorf("start the warden: %s doesn't begin as one: %w", command[0], err), ordersWrite.Close(), reportsRead.Close())
 	}
-	go client.listen(reportsRead, decode)
+	go client.listen(decode)
 	return client, nil
 }
 
@@ -89,9 +90,9 @@ func (c *Client) PID() int { return c.process.Process.Pid }
 // Done is closed when the warden has gone.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-func (c *Client) listen(reports *os.File, decode *gob.Decoder) {
+func (c *Client) listen(decode *gob.Decoder) {
 	defer close(c.done)
-	defer reports.Close()
+	defer c.reports.Close()
 	for {
 		var r report
 		if err := decode.Decode(&r); err != nil {
@@ -191,9 +192,13 @@ func (c *Client) Close() error {
 	idle := len(c.known) == 0
 	err := c.orders.Close()
 	c.mu.Unlock()
-	if idle {
-		<-c.done
-		_ = c.process.Wait() // its exit status says nothing that matters
+	if !idle { // it writes down what it would report
+		err = errors.Join(err, c.reports.SetReadDeadline(time.Now()))
 	}
+	<-c.done
+	if !idle {
+		return errors.Join(err, c.process.Process.Release())
+	}
+	_ = c.process.Wait() // its exit status says nothing that matters
 	return err
 }
