@@ -87,7 +87,7 @@ func (a *app) setSiteCommand() *cobra.Command {
 	c := leaf("set-site DEPLOYMENT", "Move a deployment to a site, or away from it", cobra.ExactArgs(1), nil)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if (site == "") != detach {
-			return usageError{errors.New("Must provide either a `--site-name` of a valid site or `--detach-site`")}
+			return usageError{errors.New("must provide either a `--site-name` of a valid site or `--detach-site`")}
 		}
 		body := object{"detach_site": detach}
 		if site != "" {

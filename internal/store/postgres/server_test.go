@@ -18,8 +18,6 @@ func fresh(t *testing.T) storetest.Opener {
 	return func(ctx context.Context) (store.Store, error) { return postgres.Open(ctx, address) }
 }
 
-func server(t testing.TB) *url.URL { return storetest.PostgresServer(t) }
-
 func database(t testing.TB) string { return storetest.PostgresDatabase(t) }
 
 func TestListenerConnectsAgain(t *testing.T) {
