@@ -27,6 +27,7 @@ type life struct {
 	Root, Work, Name, Source string
 	Inputs                   map[string]any
 	Python                   string
+	Alone                    bool // without a warden
 }
 
 // beManagerThatDies runs a script and dies as kill -9 does.
@@ -35,7 +36,11 @@ func beManagerThatDies(spec string) {
 	if err := json.Unmarshal([]byte(spec), &l); err != nil {
 		panic(err)
 	}
-	r, err := script.New(script.Config{Root: l.Root, Python: l.Python, Warden: theWarden})
+	c := script.Config{Root: l.Root, Python: l.Python, Warden: theWarden}
+	if l.Alone {
+		c.Warden = alone
+	}
+	r, err := script.New(c)
 	if err != nil {
 		panic(err)
 	}
@@ -303,6 +308,65 @@ func TestLeftScriptsEnd(t *testing.T) {
 				t.Errorf("ran as %q", pids)
 			} else if _, err := os.Stat("/proc/" + lines[0] + "/fd/0"); err == nil {
 				t.Errorf("process %s lives", lines[0])
+			}
+		})
+	}
+}
+
+// Without a warden a script ends with its manager, and nothing is taken up.
+func TestWithoutWardenScriptsEndWithTheManager(t *testing.T) {
+	t.Parallel()
+	l := newLife(t, "s.sh", "#!/bin/bash\necho $$ >pid\ntouch die\n[ -e second ] || exec sleep 600\n")
+	l.Alone = true
+	l.live(t)
+	r, orphans := l.nextManager(t, true)
+	if len(orphans) != 1 || orphans[0].TaskID != "task-1" || r.Left() != 0 {
+		t.Errorf("orphans %+v, %d left", orphans, r.Left())
+	}
+	pid, err := os.ReadFile(filepath.Join(l.Work, "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat("/proc/" + strings.TrimSpace(string(pid)) + "/fd/0"); err == nil {
+		t.Errorf("process %s lives", pid)
+	}
+}
+
+// What a script does and how it ends is the same without a warden.
+func TestWithoutWarden(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		source  string
+		inputs  map[string]any
+		timeout time.Duration
+		result  any
+		failure string
+	}{
+		"returns":        {source: "#!/bin/bash\nctx returns \"$word\"", inputs: map[string]any{"word": "hello"}, result: "hello"},
+		"fails":          {source: "#!/bin/bash\necho why >&2; exit 3", failure: "exit_code: 3"},
+		"is killed":      {source: "#!/bin/bash\nkill -9 $$", failure: "exit_code: -9"},
+		"can't start":    {source: "#!/no/such/interpreter\n", failure: "exit_code: 127"},
+		"takes too long": {source: "#!/bin/bash\nsleep 600", timeout: 20 * time.Millisecond, failure: "timeout of 0.02 seconds"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRunner(t, func(c *script.Config) { c.Warden = alone })
+			host := newHost()
+			host.Resources["s.sh"] = tc.source
+			inputs := map[string]any{"script_path": "s.sh"}
+			for k, v := range tc.inputs {
+				inputs[k] = v
+			}
+			req := request(t, inputs)
+			req.Timeout = tc.timeout
+			result, err := r.Run(t.Context(), req, host)
+			if tc.failure == "" {
+				mustSucceed(t, err, host)
+			} else if err == nil || !strings.Contains(err.Error(), tc.failure) {
+				t.Errorf("failed with %v", err)
+			}
+			if !cmp.Equal(result, tc.result) {
+				t.Errorf("result %v", result)
 			}
 		})
 	}

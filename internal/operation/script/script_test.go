@@ -36,8 +36,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// theWarden makes scripts outlive their manager.
-var theWarden = []string{os.Args[0], os.Args[0], "script-warden"}
+// theWarden makes scripts outlive their manager; alone makes them end with it.
+var (
+	theWarden = []string{os.Args[0], os.Args[0], "script-warden"}
+	alone     = []string{}
+)
 
 func newRunner(t testing.TB, change func(*script.Config)) *script.Runner {
 	t.Helper()
