@@ -36,8 +36,12 @@ type Related struct {
 	IsTarget   bool   `json:"is_target"` // the other side is the target
 }
 
-// Describe names the operation for errors.
+// Describe names the operation for errors. A task that a workflow performs
+// itself has no operation.
 func (p *OperationPayload) Describe() string {
+	if p.Operation == "" && p.InstanceID == "" {
+		return p.Implementation
+	}
 	return fmt.Sprintf("%s (%s:%s)", p.Implementation, p.InstanceID, p.Operation)
 }
 
