@@ -47,7 +47,7 @@ func (a *app) deploymentsCommand() *cobra.Command {
 			inputs, _ := d["inputs"].(object)
 			return a.pairs("Retrieved inputs for deployment "+id+":", inputs)
 		}),
-		a.exposedCommand("outputs"), a.exposedCommand("capabilities"), a.schedulesCommand(), a.updateCommand(), a.historyCommand(), a.deploymentGroupsCommand(),
+		a.exposedCommand("outputs"), a.exposedCommand("capabilities"), a.schedulesCommand(), a.updateCommand(), a.historyCommand(), a.getUpdateCommand(), a.modificationsCommand(), a.deploymentGroupsCommand(),
 	)
 }
 

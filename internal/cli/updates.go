@@ -83,6 +83,21 @@ func (a *app) updateCommand() *cobra.Command {
 	return c
 }
 
+func (a *app) getUpdateCommand() *cobra.Command {
+	return leaf("get-update UPDATE", "Show what an update of a deployment changed", cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
+		cl, err := a.client(c.Context())
+		if err != nil {
+			return err
+		}
+		v, err := cl.do(c.Context(), http.MethodGet, "/deployment-updates/"+url.PathEscape(args[0]), nil, nil)
+		if err != nil {
+			return err
+		}
+		u, _ := v.(object)
+		return a.showUpdate(u, updateColumns, nil, func(string) bool { return false })
+	})
+}
+
 func (a *app) historyCommand() *cobra.Command {
 	var deployment string
 	list := a.lister("history", "List the updates of deployments", "/deployment-updates", "Deployment updates:", fixed(updateColumns), func(q url.Values) {

@@ -2,12 +2,8 @@ package execution
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
-	"math/big"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -35,15 +31,83 @@ const (
 // idAttempts bounds how often ids are drawn anew because another deployment has one.
 const idAttempts = 5
 
-func (h workflowHost) modifications(ctx context.Context, from store.Reader, of ...store.Filter) ([]store.Modification, error) {
-	filters := append([]store.Filter{
-		tenantIs(h.r.e.Tenant), {Field: "deployment_id", Values: []string{h.r.e.DeploymentID}},
-	}, of...)
+// ModificationRequest asks for a change of how many instances a deployment has.
+type ModificationRequest struct {
+	Tenant, DeploymentID string
+	// Changes are by name of node or scaling group.
+	Changes map[string]topology.Change
+	// Context is kept with the modification, for whoever reads it.
+	Context     map[string]any
+	ExecutionID string // which works on it; "" for none
+	CreatedBy   string
+}
+
+// StartModification plans a change: new instances are added, ones too many are
+// chosen. It refuses, with CodeModificationStarted, a second one beside it, and
+// with CodeNotFound what names nothing of the deployment.
+func (s *Service) StartModification(ctx context.Context, q ModificationRequest) (store.Modification, error) {
+	var m store.Modification
+	err := errors.New("no attempt was made")
+	for range idAttempts {
+		err = s.store.Write(ctx, func(tx store.Tx) (err error) {
+			m, err = s.startModification(ctx, tx, q)
+			return err
+		})
+		if !errors.Is(err, store.ErrExists) {
+			break
+		}
+	}
+	return m, err
+}
+
+// FinishModification makes the planned numbers the current ones and removes the
+// instances that go. One that has ended is refused with CodeModificationEnded.
+func (s *Service) FinishModification(ctx context.Context, tenant, id string) (store.Modification, error) {
+	return s.endByHand(ctx, tenant, id, "finish", store.ModificationFinished)
+}
+
+// RollbackModification takes everything back to what was before the start. It
+// runs no operations. One that has ended is refused with CodeModificationEnded.
+func (s *Service) RollbackModification(ctx context.Context, tenant, id string) (store.Modification, error) {
+	return s.endByHand(ctx, tenant, id, "rollback", store.ModificationRolledBack)
+}
+
+func (s *Service) endByHand(ctx context.Context, tenant, id, verb, status string) (m store.Modification, err error) {
+	err = s.store.Write(ctx, func(tx store.Tx) error {
+		if m, err = tx.GetModification(ctx, tenant, id); err != nil {
+			return err
+		}
+		if err := tx.Lock(modificationLock(m.Tenant, m.DeploymentID)); err != nil {
+			return err
+		}
+		if m, err = tx.GetModification(ctx, tenant, id); err != nil {
+			return err
+		}
+		if m.Status != store.ModificationStarted {
+			return refuse(CodeModificationEnded, "Cannot %s deployment modification: %s. It is already in `%s` status.", verb, id, m.Status)
+		}
+		m, err = s.endModification(ctx, tx, m, status)
+		return err
+	})
+	return m, err
+}
+
+// modificationLock is held while a modification of the deployment starts or ends.
+func modificationLock(tenant, deployment string) string {
+	return "modification " + tenant + "/" + deployment
+}
+
+func modificationsOf(ctx context.Context, from store.Reader, tenant, deployment string, of ...store.Filter) ([]store.Modification, error) {
+	filters := append([]store.Filter{tenantIs(tenant), {Field: "deployment_id", Values: []string{deployment}}}, of...)
 	page, err := from.ListModifications(ctx, store.Query{Filters: filters})
 	if err != nil {
-		return nil, fmt.Errorf("read the modifications of deployment %s: %w", h.r.e.DeploymentID, err)
+		return nil, fmt.Errorf("read the modifications of deployment %s: %w", deployment, err)
 	}
 	return page.Items, nil
+}
+
+func (h workflowHost) modifications(ctx context.Context, from store.Reader, of ...store.Filter) ([]store.Modification, error) {
+	return modificationsOf(ctx, from, h.r.e.Tenant, h.r.e.DeploymentID, of...)
 }
 
 // Modification implements workflow.Modifier.
@@ -96,48 +160,71 @@ func (h workflowHost) StartModification(ctx context.Context, changes map[string]
 		result, err := shape.modify(changes)
 		return &workflow.Modification{ID: "dry-run", Added: result.Added, Removed: result.Removed}, err
 	}
+	q := ModificationRequest{
+		Tenant: r.e.Tenant, DeploymentID: r.e.DeploymentID, Changes: changes, ExecutionID: r.e.ID, CreatedBy: r.e.CreatedBy,
+		Context: map[string]any{
+			"execution_id": r.e.ID, "workflow_id": r.e.WorkflowID, "deployment_id": r.e.DeploymentID, "blueprint_id": r.e.BlueprintID,
+		},
+	}
+	var stored store.Modification
 	for range idAttempts {
 		err = r.write(ctx, func(tx store.Tx) error {
-			m, err = h.startModification(ctx, tx, changes)
+			stored, err = r.s.startModification(ctx, tx, q)
 			return err
 		})
 		if !errors.Is(err, store.ErrExists) {
 			break
 		}
 	}
-	return m, err
-}
-
-func (h workflowHost) startModification(ctx context.Context, tx store.Tx, changes map[string]topology.Change) (*workflow.Modification, error) {
-	r := h.r
-	started, err := h.modifications(ctx, tx, store.Filter{Field: "status", Values: []string{store.ModificationStarted}})
 	if err != nil {
 		return nil, err
 	}
-	if len(started) > 0 && started[0].ExecutionID == r.e.ID { // an attempt that was taken for failed
-		return forWorkflow(started[0])
+	return forWorkflow(stored)
+}
+
+// startModification starts a modification. Asked again by the same execution it
+// returns the one that is under way.
+func (s *Service) startModification(ctx context.Context, tx store.Tx, q ModificationRequest) (store.Modification, error) {
+	var none store.Modification
+	if err := tx.Lock(modificationLock(q.Tenant, q.DeploymentID)); err != nil {
+		return none, err
+	}
+	shape, err := readShape(ctx, tx, q.Tenant, q.DeploymentID)
+	if errors.Is(err, store.ErrNotFound) {
+		return none, refuse(CodeNotFound, "Requested `Deployment` with ID `%s` was not found", q.DeploymentID)
+	} else if err != nil {
+		return none, err
+	}
+	started, err := modificationsOf(ctx, tx, q.Tenant, q.DeploymentID, store.Filter{Field: "status", Values: []string{store.ModificationStarted}})
+	if err != nil {
+		return none, err
+	}
+	if len(started) > 0 && q.ExecutionID != "" && started[0].ExecutionID == q.ExecutionID { // an attempt that was taken for failed
+		return started[0], nil
 	}
 	if len(started) > 0 {
-		return nil, refuse(CodeModificationStarted,
+		return none, refuse(CodeModificationStarted,
 			"Cannot start deployment modification while there are existing started deployment modifications. Currently started deployment "+
 				"modifications: [%s]. A scale with abort_started=true takes them back first", started[0].ID)
 	}
-	shape, err := readShape(ctx, tx, r.e.Tenant, r.e.DeploymentID)
-	if err != nil {
-		return nil, err
+	if err := shape.checkChanges(q.Changes); err != nil {
+		return none, err
 	}
-	result, err := shape.modify(changes)
+	result, err := shape.modify(q.Changes)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	m := store.Modification{
-		Owned: store.Owned{Tenant: r.e.Tenant, Visibility: shape.deployment.Visibility, CreatedBy: r.e.CreatedBy, CreatedAt: r.s.now()},
-		ID:    uuid.NewString(), DeploymentID: r.e.DeploymentID, ExecutionID: r.e.ID, Status: store.ModificationStarted,
-		Context: map[string]any{}, NodeInstances: map[string]any{},
+		Owned: store.Owned{Tenant: q.Tenant, Visibility: shape.deployment.Visibility, CreatedBy: q.CreatedBy, CreatedAt: s.now()},
+		ID:    uuid.NewString(), DeploymentID: q.DeploymentID, ExecutionID: q.ExecutionID, Status: store.ModificationStarted,
+		Context: q.Context, NodeInstances: map[string]any{},
 	}
-	asked, err := value.Of(changes)
+	if m.Context == nil {
+		m.Context = map[string]any{}
+	}
+	asked, err := value.Of(q.Changes)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	m.ModifiedNodes, _ = asked.(map[string]any)
 	lists := map[string]any{
@@ -146,330 +233,119 @@ func (h workflowHost) startModification(ctx context.Context, tx store.Tx, change
 	}
 	for name, list := range lists {
 		if m.NodeInstances[name], err = value.Of(list); err != nil {
-			return nil, err
+			return none, err
 		}
 	}
 	if err := tx.AddModification(ctx, m); err != nil {
-		return nil, err
+		return none, err
 	}
-	for name, c := range changes {
-		if err := shape.setCount(ctx, tx, name, func(s *store.NodeScale) { s.Planned = c.Instances },
-			func(p *plan.Scalable) { p.Planned = value.Any{V: int64(c.Instances)} }); err != nil {
-			return nil, err
+	for _, name := range value.SortedKeys(q.Changes) {
+		n := q.Changes[name].Instances
+		if err := shape.setCount(ctx, tx, name, func(s *store.NodeScale) { s.Planned = n },
+			func(p *plan.Scalable) { p.Planned = value.Any{V: int64(n)} }); err != nil {
+			return none, err
 		}
 	}
-	if err := shape.grow(ctx, tx, result.Added, topology.Added); err != nil {
-		return nil, err
-	}
-	return forWorkflow(m)
+	return m, shape.grow(ctx, tx, result.Added, topology.Added)
 }
 
 // FinishModification implements workflow.Modifier.
 func (h workflowHost) FinishModification(ctx context.Context, id string) error {
-	return h.endModification(ctx, id, store.ModificationFinished, func(tx store.Tx, m *store.Modification, shape *shape) error {
-		var changes map[string]topology.Change
-		if err := value.Into(m.ModifiedNodes, &changes); err != nil {
-			return err
-		}
-		for name, c := range changes {
-			if err := shape.setCount(ctx, tx, name, func(s *store.NodeScale) { s.Current, s.Planned = c.Instances, c.Instances },
-				func(p *plan.Scalable) {
-					p.Current, p.Planned = value.Any{V: int64(c.Instances)}, value.Any{V: int64(c.Instances)}
-				}); err != nil {
-				return err
-			}
-		}
-		var removed []plan.NodeInstance
-		if err := value.Into(m.NodeInstances[removedList], &removed); err != nil {
-			return err
-		}
-		return shape.shrink(ctx, tx, removed, topology.Removed)
-	})
+	return h.endModification(ctx, id, "finish", store.ModificationFinished)
 }
 
 // RollbackModification implements workflow.Modifier.
 func (h workflowHost) RollbackModification(ctx context.Context, id string) error {
-	return h.endModification(ctx, id, store.ModificationRolledBack, func(tx store.Tx, m *store.Modification, shape *shape) error {
-		var before []wireInstance
-		if err := value.Into(m.NodeInstances[beforeList], &before); err != nil {
-			return err
-		}
-		var err error
-		if m.NodeInstances[undoneList], err = value.Of(wireInstances(shape.instances)); err != nil {
-			return err
-		}
-		for name := range m.ModifiedNodes {
-			if err := shape.setCount(ctx, tx, name, func(s *store.NodeScale) { s.Planned = s.Current },
-				func(p *plan.Scalable) { p.Planned = p.Current }); err != nil {
-				return err
-			}
-		}
-		return shape.restore(ctx, tx, before)
-	})
+	return h.endModification(ctx, id, "rollback", store.ModificationRolledBack)
 }
 
 // endModification ends a modification, unless it has ended that way already.
-func (h workflowHost) endModification(ctx context.Context, id, status string, end func(store.Tx, *store.Modification, *shape) error) error {
+func (h workflowHost) endModification(ctx context.Context, id, verb, status string) error {
 	r := h.r
 	if r.e.IsDryRun {
 		return nil
 	}
 	return r.write(ctx, func(tx store.Tx) error {
+		if err := tx.Lock(modificationLock(r.e.Tenant, r.e.DeploymentID)); err != nil {
+			return err
+		}
 		m, err := tx.GetModification(ctx, r.e.Tenant, id)
 		if err != nil || m.Status == status {
 			return err
 		}
 		if m.Status != store.ModificationStarted {
-			return refuse(CodeModificationEnded, "Cannot finish deployment modification: %s. It is already in `%s` status.", id, m.Status)
+			return refuse(CodeModificationEnded, "Cannot %s deployment modification: %s. It is already in `%s` status.", verb, id, m.Status)
 		}
-		shape, err := readShape(ctx, tx, r.e.Tenant, m.DeploymentID)
-		if err != nil {
-			return err
-		}
-		if err := end(tx, &m, shape); err != nil {
-			return err
-		}
-		m.Status, m.EndedAt = status, r.s.now()
-		return tx.UpdateModification(ctx, m)
+		_, err = r.s.endModification(ctx, tx, m, status)
+		return err
 	})
 }
 
-// shape is a deployment with its nodes and instances, as stored.
-type shape struct {
-	deployment store.Deployment
-	nodes      []store.Node
-	instances  []store.NodeInstance
-}
-
-func readShape(ctx context.Context, from store.Reader, tenant, deployment string) (*shape, error) {
-	d, err := from.GetDeployment(ctx, tenant, deployment)
+// endModification finishes a modification that is under way, or rolls it back.
+func (s *Service) endModification(ctx context.Context, tx store.Tx, m store.Modification, status string) (store.Modification, error) {
+	shape, err := readShape(ctx, tx, m.Tenant, m.DeploymentID)
 	if err != nil {
-		return nil, err
+		return m, err
 	}
-	of := []store.Filter{tenantIs(d.Tenant), {Field: "deployment_id", Values: []string{d.ID}}}
-	nodes, err := from.ListNodes(ctx, store.Query{Filters: of})
-	if err != nil {
-		return nil, fmt.Errorf("read the nodes of %s: %w", d.ID, err)
+	end := shape.finish
+	if status == store.ModificationRolledBack {
+		end = shape.rollBack
 	}
-	instances, err := from.ListInstances(ctx, store.Query{Filters: of})
-	if err != nil {
-		return nil, fmt.Errorf("read the node instances of %s: %w", d.ID, err)
+	if err := end(ctx, tx, &m); err != nil {
+		return m, err
 	}
-	slices.SortStableFunc(nodes.Items, func(a, b store.Node) int { return a.Position - b.Position })
-	return &shape{deployment: d, nodes: nodes.Items, instances: instances.Items}, nil
+	m.Status, m.EndedAt = status, s.now()
+	return m, tx.UpdateModification(ctx, m)
 }
 
-// modify works out a modification of the shape.
-func (s *shape) modify(changes map[string]topology.Change) (topology.Result, error) {
-	nodes := s.planNodes()
-	return topology.Modify(topology.Modification{
-		Nodes: nodes, PreviousNodes: nodes, PreviousInstances: s.planInstances(), Changes: changes, Groups: s.deployment.ScalingGroups,
-	}, newSuffix)
-}
-
-func (s *shape) planNodes() []*plan.Node {
-	nodes := make([]*plan.Node, len(s.nodes))
-	for k, n := range s.nodes {
-		nodes[k] = &plan.Node{
-			Name: n.ID, ID: n.ID, Type: n.Type, TypeHierarchy: n.TypeHierarchy, Properties: n.Properties, Operations: n.Operations,
-			Relationships: n.Relationships, HostID: n.HostID, Plugins: n.Plugins, PluginsToInstall: n.PluginsToInstall,
-		}
-		nodes[k].Capabilities.Scalable.Properties = plan.Scalable{
-			Min: value.Any{V: int64(n.Scalable.Min)}, Max: value.Any{V: int64(n.Scalable.Max)}, Default: value.Any{V: int64(n.Scalable.Deploy)},
-			Current: value.Any{V: int64(n.Scalable.Current)}, Planned: value.Any{V: int64(n.Scalable.Planned)},
+func (s *shape) finish(ctx context.Context, tx store.Tx, m *store.Modification) error {
+	var changes map[string]topology.Change
+	if err := value.Into(m.ModifiedNodes, &changes); err != nil {
+		return err
+	}
+	for _, name := range value.SortedKeys(changes) {
+		n := changes[name].Instances
+		if err := s.setCount(ctx, tx, name, func(s *store.NodeScale) { s.Current, s.Planned = n, n },
+			func(p *plan.Scalable) { p.Current, p.Planned = value.Any{V: int64(n)}, value.Any{V: int64(n)} }); err != nil {
+			return err
 		}
 	}
-	return nodes
+	var removed []plan.NodeInstance
+	if err := value.Into(m.NodeInstances[removedList], &removed); err != nil {
+		return err
+	}
+	return s.shrink(ctx, tx, removed, topology.Removed)
 }
 
-func (s *shape) planInstances() []plan.NodeInstance {
-	instances := make([]plan.NodeInstance, len(s.instances))
-	for k, i := range s.instances {
-		instances[k] = plan.NodeInstance{
-			Name: i.NodeID, NodeID: i.NodeID, ID: i.ID, HostID: i.HostID, Relationships: i.Relationships, ScalingGroups: i.ScalingGroups,
+func (s *shape) rollBack(ctx context.Context, tx store.Tx, m *store.Modification) error {
+	var before []wireInstance
+	if err := value.Into(m.NodeInstances[beforeList], &before); err != nil {
+		return err
+	}
+	var err error
+	if m.NodeInstances[undoneList], err = value.Of(wireInstances(s.instances)); err != nil {
+		return err
+	}
+	for _, name := range value.SortedKeys(m.ModifiedNodes) {
+		if err := s.setCount(ctx, tx, name, func(s *store.NodeScale) { s.Planned = s.Current },
+			func(p *plan.Scalable) { p.Planned = p.Current }); err != nil {
+			return err
 		}
 	}
-	return instances
+	return s.restore(ctx, tx, before)
 }
 
-// newSuffix draws the random end of an instance id.
-func newSuffix() string {
-	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
-	b := make([]byte, 6)
-	for k := range b {
-		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(letters))))
-		if err != nil {
-			return "" // not reached: the system's randomness doesn't fail
+// checkChanges refuses changes of what the deployment doesn't have, and numbers
+// that can't be.
+func (s *shape) checkChanges(changes map[string]topology.Change) error {
+	for _, name := range value.SortedKeys(changes) {
+		_, isNode := s.node(name)
+		if _, isGroup := s.deployment.ScalingGroups[name]; !isNode && !isGroup {
+			return refuse(CodeNotFound, "Requested `Node` with ID `%s` was not found", name)
 		}
-		b[k] = letters[n.Int64()]
-	}
-	return string(b)
-}
-
-// setCount changes the numbers of a node or, if there is one of that name, of a
-// scaling group.
-func (s *shape) setCount(ctx context.Context, tx store.Tx, name string, node func(*store.NodeScale), group func(*plan.Scalable)) error {
-	if g, ok := s.deployment.ScalingGroups[name]; ok {
-		group(&g.Properties)
-		s.deployment.ScalingGroups = maps.Clone(s.deployment.ScalingGroups)
-		s.deployment.ScalingGroups[name] = g
-		return tx.UpdateDeployment(ctx, s.deployment)
-	}
-	for _, n := range s.nodes {
-		if n.ID == name {
-			node(&n.Scalable)
-			return tx.UpdateNode(ctx, n)
+		if n := changes[name].Instances; n < 0 {
+			return refuse(CodeBadParameters, "%s can't have %d instances: the number must not be negative", name, n)
 		}
 	}
 	return nil
-}
-
-func (s *shape) find(id string) (store.NodeInstance, bool) {
-	k := slices.IndexFunc(s.instances, func(i store.NodeInstance) bool { return i.ID == id })
-	if k < 0 {
-		return store.NodeInstance{}, false
-	}
-	return s.instances[k], true
-}
-
-// grow adds the instances with the mark, and their new relationships to those
-// around them.
-func (s *shape) grow(ctx context.Context, tx store.Tx, list []plan.NodeInstance, mark string) error {
-	index := map[string]int{}
-	for _, i := range s.instances {
-		index[i.NodeID] = max(index[i.NodeID], i.Index)
-	}
-	var added []store.NodeInstance
-	for _, p := range list {
-		if p.Modification == mark && mark == topology.Added {
-			index[p.NodeID]++
-			added = append(added, store.NodeInstance{
-				Tenant: s.deployment.Tenant, DeploymentID: s.deployment.ID, NodeID: p.NodeID, ID: p.ID, HostID: p.HostID, Index: index[p.NodeID],
-				State: "uninitialized", Version: 1, RuntimeProperties: map[string]any{}, Relationships: p.Relationships,
-				ScalingGroups: p.ScalingGroups, Visibility: s.deployment.Visibility, CreatedBy: s.deployment.CreatedBy,
-			})
-			continue
-		}
-		i, ok := s.find(p.ID)
-		if !ok {
-			continue
-		}
-		relationships := slices.Clone(i.Relationships)
-		for _, r := range p.Relationships {
-			if !slices.Contains(relationships, r) {
-				relationships = append(relationships, r)
-			}
-		}
-		if err := s.relate(ctx, tx, i, relationships); err != nil {
-			return err
-		}
-	}
-	if len(added) == 0 {
-		return nil
-	}
-	return tx.AddInstances(ctx, added)
-}
-
-func (s *shape) relate(ctx context.Context, tx store.Tx, i store.NodeInstance, relationships []plan.InstanceRelationship) error {
-	if slices.Equal(relationships, i.Relationships) {
-		return nil
-	}
-	if relationships == nil {
-		relationships = []plan.InstanceRelationship{}
-	}
-	_, err := tx.UpdateInstance(ctx, store.InstanceUpdate{Tenant: i.Tenant, ID: i.ID, Version: i.Version, Force: true, Relationships: relationships})
-	return err
-}
-
-// shrink takes away the instances with the mark if that is Removed, and the
-// listed relationships of those around them.
-func (s *shape) shrink(ctx context.Context, tx store.Tx, list []plan.NodeInstance, mark string) error {
-	var gone []string
-	for _, p := range list {
-		if p.Modification == mark && mark == topology.Removed {
-			gone = append(gone, p.ID)
-			continue
-		}
-		if i, ok := s.find(p.ID); ok {
-			left := slices.DeleteFunc(slices.Clone(i.Relationships), func(r plan.InstanceRelationship) bool {
-				return slices.Contains(p.Relationships, r)
-			})
-			if err := s.relate(ctx, tx, i, left); err != nil {
-				return err
-			}
-		}
-	}
-	if len(gone) == 0 {
-		return nil
-	}
-	return tx.DeleteInstances(ctx, s.deployment.Tenant, gone)
-}
-
-// restore makes the instances what they were: those that were not there go, all
-// others get back what they had.
-func (s *shape) restore(ctx context.Context, tx store.Tx, before []wireInstance) error {
-	had := map[string]wireInstance{}
-	for _, w := range before {
-		had[w.ID] = w
-	}
-	var gone []string
-	for _, i := range s.instances {
-		w, ok := had[i.ID]
-		if !ok {
-			gone = append(gone, i.ID)
-			continue
-		}
-		relationships := w.Relationships
-		if relationships == nil {
-			relationships = []plan.InstanceRelationship{}
-		}
-		_, err := tx.UpdateInstance(ctx, store.InstanceUpdate{
-			Tenant: i.Tenant, ID: i.ID, Version: i.Version, Force: true, State: w.State, RuntimeProperties: orEmpty(w.RuntimeProperties),
-			SystemProperties: orEmpty(w.SystemProperties), Relationships: relationships,
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if len(gone) == 0 {
-		return nil
-	}
-	return tx.DeleteInstances(ctx, s.deployment.Tenant, gone)
-}
-
-func orEmpty(m value.Map) map[string]any {
-	if m == nil {
-		return map[string]any{}
-	}
-	return m
-}
-
-// wireInstance is a node instance as modifications keep it.
-type wireInstance struct {
-	ID                string                      `json:"id"`
-	NodeID            string                      `json:"node_id"`
-	DeploymentID      string                      `json:"deployment_id"`
-	HostID            string                      `json:"host_id"`
-	Index             int                         `json:"index"`
-	State             string                      `json:"state"`
-	Version           int                         `json:"version"`
-	Tenant            string                      `json:"tenant_name"`
-	CreatedBy         string                      `json:"created_by"`
-	Visibility        store.Visibility            `json:"visibility"`
-	RuntimeProperties value.Map                   `json:"runtime_properties"`
-	SystemProperties  value.Map                   `json:"system_properties"`
-	Relationships     []plan.InstanceRelationship `json:"relationships"`
-	ScalingGroups     []plan.GroupInstance        `json:"scaling_groups"`
-}
-
-func wireInstances(instances []store.NodeInstance) []wireInstance {
-	list := make([]wireInstance, len(instances))
-	for k, i := range instances {
-		list[k] = wireInstance{
-			ID: i.ID, NodeID: i.NodeID, DeploymentID: i.DeploymentID, HostID: i.HostID, Index: i.Index, State: i.State, Version: i.Version,
-			Tenant: i.Tenant, CreatedBy: i.CreatedBy, Visibility: i.Visibility, RuntimeProperties: i.RuntimeProperties,
-			SystemProperties: i.SystemProperties, Relationships: i.Relationships, ScalingGroups: i.ScalingGroups,
-		}
-	}
-	return list
 }

@@ -157,7 +157,7 @@ func (h workflowHost) await(ctx context.Context, id string) error {
 	defer context.AfterFunc(h.r.asked, stop)()
 	_, err := h.r.s.Wait(ctx, id)
 	if err != nil && h.r.asked.Err() != nil && h.r.ctx.Err() == nil {
-		return graph.Cancelled{}
+		return h.r.cancelled()
 	}
 	return err
 }

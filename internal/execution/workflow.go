@@ -148,7 +148,7 @@ func (h workflowHost) Execute(ctx context.Context, name string, handlers map[str
 ) error {
 	r := h.r
 	if r.asked.Err() != nil {
-		return graph.Cancelled{}
+		return r.cancelled()
 	}
 	g, graphID, err := r.openGraph(ctx, name, build)
 	if err != nil || g.Len() == 0 {
@@ -159,12 +159,19 @@ func (h workflowHost) Execute(ctx context.Context, name string, handlers map[str
 	defer stop()
 	probes, stopProbing := r.probed()
 	defer stopProbing()
-	return graph.Run(ctx, g, graph.Options{
+	err = graph.Run(ctx, g, graph.Options{
 		Journal: &graphJournal{r: r, graphID: graphID}, Performer: performer{r, graphID}, Limiter: limiter{r}, Handlers: handlers,
 		WaitAfterFail: time.Duration(r.e.WaitAfterFail) * time.Second, Control: requests, Leave: r.leave, Now: r.s.cfg.Now,
 		Paused: paused, Probes: probes, KillGrace: r.s.cfg.Timing.KillGrace, Abandoned: r.abandoned,
 	})
+	if errors.As(err, &graph.Cancelled{}) {
+		return r.cancelled()
+	}
+	return err
 }
+
+// cancelled is the end of a graph that was asked to stop.
+func (r *run) cancelled() error { return graph.Cancelled{Forced: r.forced.Err() != nil} }
 
 // openGraph restores the execution's graph of that name, or builds and stores it.
 func (r *run) openGraph(ctx context.Context, name string, build func(ids graph.IDs) (*graph.Graph, error)) (*graph.Graph, string, error) {

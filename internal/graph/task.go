@@ -122,7 +122,10 @@ func (t *Task) Describe() string {
 }
 
 // Cancelled is returned by Run when a cancel request ended the graph.
-type Cancelled struct{}
+type Cancelled struct {
+	// Forced is set by those who know that operations were not waited for.
+	Forced bool
+}
 
 func (Cancelled) Error() string { return "the execution was cancelled" }
 

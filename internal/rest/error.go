@@ -48,6 +48,8 @@ var statuses = map[string]int{
 	"unauthorized_error":                                  http.StatusUnauthorized,
 	"forbidden_error":                                     http.StatusForbidden,
 	"forbidden_while_cancelling":                          http.StatusForbidden,
+	execution.CodeModificationStarted:                     http.StatusBadRequest,
+	execution.CodeModificationEnded:                       http.StatusBadRequest,
 	"only_deployment_update":                              http.StatusForbidden,
 	"not_found_error":                                     http.StatusNotFound,
 	"deployment_parent_not_found_error":                   http.StatusNotFound,

@@ -164,7 +164,11 @@ func (s *server) routes() []route {
 		{method: "GET", path: "/deployment-updates", permission: "deployment_update_list", summary: "List deployment updates", query: listQuery(""), result: listOf("DeploymentUpdate"), handle: s.listUpdates},
 		{method: "GET", path: "/deployment-updates/{id}", permission: "deployment_update_get", summary: "One deployment update", query: objectQuery(""), result: one("DeploymentUpdate"), handle: s.getUpdate},
 		{method: "POST", path: "/deployment-updates/{id}/update/initiate", permission: "deployment_update_create", summary: "Update a deployment to another blueprint or other inputs", body: fields("blueprint_id inputs:object reinstall_list:array workflow_id force:boolean preview:boolean runtime_only_evaluation:boolean update_plugins:boolean skip_install:boolean skip_uninstall:boolean skip_reinstall:boolean skip_drift_check:boolean skip_heal:boolean force_reinstall:boolean ignore_failure:boolean install_first:boolean auto_correct_types:boolean reevaluate_active_statuses:boolean"), result: one("DeploymentUpdate"), handle: s.initiateUpdate},
-		{method: "GET", path: "/deployment-modifications", permission: "deployment_modification_list", summary: "List deployment modifications", query: listQuery(""), result: listOf(""), handle: s.emptyList},
+		{method: "GET", path: "/deployment-modifications", permission: "deployment_modification_list", summary: "List deployment modifications", query: listQuery(""), result: listOf("DeploymentModification"), handle: s.listModifications},
+		{method: "POST", path: "/deployment-modifications", permission: "deployment_modification_start", summary: "Start to change how many instances there are", body: fields("deployment_id* nodes:object context:object"), result: created("DeploymentModification"), handle: s.startModification},
+		{method: "GET", path: "/deployment-modifications/{id}", permission: "deployment_modification_get", summary: "One deployment modification", query: objectQuery(""), result: one("DeploymentModification"), handle: s.getModification},
+		{method: "POST", path: "/deployment-modifications/{id}/finish", permission: "deployment_modification_finish", summary: "Finish a deployment modification", result: one("DeploymentModification"), handle: s.finishModification},
+		{method: "POST", path: "/deployment-modifications/{id}/rollback", permission: "deployment_modification_rollback", summary: "Roll a deployment modification back", result: one("DeploymentModification"), handle: s.rollbackModification},
 		{method: "GET", path: "/deployments/inter-deployment-dependencies", permission: "inter_deployment_dependency_list", summary: "List dependencies between deployments", query: listQuery(""), result: listOf("InterDeploymentDependency"), handle: s.listDependencies},
 		{method: "PUT", path: "/deployments/inter-deployment-dependencies", permission: "inter_deployment_dependency_create", summary: "Store that a deployment depends on another", body: fields("dependency_creator* source_deployment* target_deployment target_deployment_func:any external_source:object external_target:object id visibility created_at created_by"), result: one("InterDeploymentDependency"), handle: s.putDependency},
 		{method: "POST", path: "/deployments/inter-deployment-dependencies", permission: "inter_deployment_dependency_create", summary: "Store what a deployment depends on", body: fields("source_deployment_id* inter_deployment_dependencies*:array"), result: one(""), handle: s.postDependencies},
@@ -216,6 +220,7 @@ func shapes() map[string][]param {
 	add(secretShape.describe())
 	add(listedSecretShape.describe())
 	add(scheduleShape.describe())
+	add(modificationShape.describe())
 	add(approvalShape.describe())
 	add(updateShape.describe())
 	add(snapshotShape.describe())

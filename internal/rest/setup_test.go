@@ -324,6 +324,30 @@ func (r *rooms) Continue(ctx context.Context, tenant, id string) (store.Executio
 	return s.Continue(ctx, tenant, id)
 }
 
+func (r *rooms) StartModification(ctx context.Context, q execution.ModificationRequest) (store.Modification, error) {
+	s, err := r.scheduler()
+	if err != nil {
+		return store.Modification{}, err
+	}
+	return s.StartModification(ctx, q)
+}
+
+func (r *rooms) FinishModification(ctx context.Context, tenant, id string) (store.Modification, error) {
+	s, err := r.scheduler()
+	if err != nil {
+		return store.Modification{}, err
+	}
+	return s.FinishModification(ctx, tenant, id)
+}
+
+func (r *rooms) RollbackModification(ctx context.Context, tenant, id string) (store.Modification, error) {
+	s, err := r.scheduler()
+	if err != nil {
+		return store.Modification{}, err
+	}
+	return s.RollbackModification(ctx, tenant, id)
+}
+
 func (r *rooms) StartGroup(ctx context.Context, q execution.GroupRequest) (store.ExecutionGroup, error) {
 	s, err := r.scheduler()
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"windlass/internal/blueprint/plan"
+	"windlass/internal/graph"
 	"windlass/internal/topology"
 	"windlass/internal/value"
 )
@@ -26,8 +27,9 @@ func scaleNode(ctx context.Context, h Host, parameters map[string]any) error {
 
 // scaleEntity changes the number of instances of a node, or of a scaling group.
 // When new instances can't be brought up they are rolled back with the
-// modification. A cancelled scale leaves both as they are: resume it, or let the
-// next one abort it.
+// modification. A cancel rolls back the modification alone, since nothing is run
+// any more. A forced cancel, and one of a scale that is not to be rolled back,
+// leaves all as it is: resume it, or let the next one abort it.
 func scaleEntity(ctx context.Context, h Host, parameters map[string]any) error {
 	r, err := readScale(parameters)
 	if err != nil {
@@ -49,8 +51,15 @@ func scaleEntity(ctx context.Context, h Host, parameters map[string]any) error {
 		return fmt.Errorf("the deployment modification %s of this execution was rolled back, so there is nothing to resume: start a new scale", m.ID)
 	}
 	if err := r.act(ctx, h, m); err != nil {
-		if !isFailure(err) || !r.rollback {
+		var cancelled graph.Cancelled
+		stopped := errors.As(err, &cancelled) && !cancelled.Forced
+		if !isFailure(err) && !stopped || !r.rollback {
 			return err
+		}
+		if stopped {
+			if err := warnOfLeftovers(ctx, h, m); err != nil {
+				return err
+			}
 		}
 		h.Log(ctx, "warning", fmt.Sprintf("Rolling back deployment modification. [modification_id=%s]", m.ID))
 		if failed := h.RollbackModification(ctx, m.ID); failed != nil {
@@ -60,6 +69,27 @@ func scaleEntity(ctx context.Context, h Host, parameters map[string]any) error {
 	}
 	if err := h.FinishModification(ctx, m.ID); err != nil {
 		return fmt.Errorf("finish deployment modification %s: %w", m.ID, err)
+	}
+	return nil
+}
+
+// warnOfLeftovers tells which new instances are forgotten though something was
+// done for them, before a modification is rolled back without taking them down.
+func warnOfLeftovers(ctx context.Context, h Host, m *Modification) error {
+	d, err := h.Deployment(ctx)
+	if err != nil {
+		return err
+	}
+	added, _ := marked(m.Added, topology.Added)
+	var left []string
+	for _, i := range d.these(added) {
+		if !i.in("uninitialized", "deleted") {
+			left = append(left, fmt.Sprintf("%s (%s)", i.ID, i.State))
+		}
+	}
+	if len(left) > 0 {
+		h.Log(ctx, "warning", fmt.Sprintf("The scale was cancelled: these node instances are removed as they are, without running their "+
+			"operations: %s. What is known of them is kept as before_rollback in the modification %s", strings.Join(left, ", "), m.ID))
 	}
 	return nil
 }

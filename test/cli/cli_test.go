@@ -89,7 +89,7 @@ func params() testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"manager": manage, "exits": exits, "until": until, "gobuild": build,
+			"manager": manage, "exits": exits, "until": until, "gobuild": build, "take": take,
 		},
 	}
 }
@@ -245,6 +245,21 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s never printed %q, but:\n%s", strings.Join(args[1:], " "), args[0], out)
+}
+
+// take keeps what a group of the pattern finds in the output of the last
+// command, as a variable.
+func take(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: take VARIABLE PATTERN")
+	}
+	pattern, err := regexp.Compile(args[1])
+	ts.Check(err)
+	found := pattern.FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) < 2 {
+		ts.Fatalf("the output has nothing like %q", args[1])
+	}
+	ts.Setenv(args[0], found[1])
 }
 
 func build(ts *testscript.TestScript, neg bool, args []string) {
