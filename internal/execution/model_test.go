@@ -4,26 +4,47 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"windlass/internal/store"
+	"windlass/internal/store/postgres"
+	"windlass/internal/store/storetest"
 )
 
-// model is the rules of who may run, in a few lines: what the service answers,
-// and every status afterwards, must be what these say.
+// model is the rules of who may run, and who may run it, in a few lines: what
+// the service answers, and every status afterwards, must be what these say.
 type model struct {
-	all []*modelled // in the order of their requests
+	all       []*modelled // in the order of their requests
+	schedules []planned   // that are still to come
 }
 
 type modelled struct {
 	id         string
 	deployment string // "" for system-wide ones
 	status     store.Status
+	fence      store.Fence // the newest claim; zero without one
+	owner      int         // whose claim it is: a life of a manager
+	lease      time.Time
+}
+
+// planned is a workflow that starts later, queued if need be.
+type planned struct {
+	deployment string
+	at         time.Time
+}
+
+// wanted is a request: for a deployment, or system-wide if that is "".
+type wanted struct {
+	deployment   string
+	force, queue bool
 }
 
 func (m *modelled) wide() bool { return m.deployment == "" }
@@ -43,6 +64,18 @@ func (m *model) admitted(deployment string, force bool) bool {
 		return false
 	}
 	return force || !m.some(func(e *modelled) bool { return e.deployment == deployment && (isActiveModel(e) || isQueuedModel(e)) })
+}
+
+// ask is the answer to a request: the status of the new execution, "" for a refusal.
+func (m *model) ask(w wanted) *modelled {
+	e := &modelled{deployment: w.deployment, status: store.Pending}
+	if !m.admitted(w.deployment, w.force) {
+		if e.status = store.Queued; !w.queue {
+			return nil
+		}
+	}
+	m.all = append(m.all, e)
+	return e
 }
 
 // letIn starts what may start from the queue, in order.
@@ -65,69 +98,201 @@ func (m *model) letIn() {
 	}
 }
 
-// TestRulesAgainstModel drives three managers on one store with random
+// due starts what is scheduled up to now, the longest due first.
+func (m *model) due(now time.Time) []*modelled {
+	slices.SortStableFunc(m.schedules, func(a, b planned) int { return a.at.Compare(b.at) })
+	var started []*modelled
+	for len(m.schedules) > 0 && !m.schedules[0].at.After(now) {
+		started = append(started, m.ask(wanted{deployment: m.schedules[0].deployment, queue: true}))
+		m.schedules = m.schedules[1:]
+	}
+	return started
+}
+
+func (m *model) copy() *model {
+	c := &model{schedules: slices.Clone(m.schedules)}
+	for _, e := range m.all {
+		one := *e
+		c.all = append(c.all, &one)
+	}
+	return c
+}
+
+func (m *model) pick(r *rapid.T, fits func(*modelled) bool, none string) *modelled {
+	var some []*modelled
+	for _, e := range m.all {
+		if fits(e) {
+			some = append(some, e)
+		}
+	}
+	if len(some) == 0 {
+		r.Skip(none)
+	}
+	return rapid.SampledFrom(some).Draw(r, "which")
+}
+
+// cluster is three managers on one database, and a clock that only tests move.
+type cluster struct {
+	t        *testing.T
+	open     func() store.Store // for one life of a manager
+	stores   []store.Store
+	managers []*Service
+	lives    []int
+	born     int
+	now      atomic.Int64 // microseconds
+}
+
+func (w *cluster) clock() time.Time { return time.UnixMicro(w.now.Load()).UTC() }
+
+// tick moves the clock a little, so that no two requests are made at once.
+func (w *cluster) tick() { w.now.Add(1000) }
+
+// start gives manager k a new life.
+func (w *cluster) start(k int) {
+	w.stores[k] = w.open()
+	w.managers[k] = newService(w.t, Config{Store: w.stores[k], ManagerName: fmt.Sprint("m", k), Now: w.clock})
+	w.born++
+	w.lives[k] = w.born
+}
+
+var modelDeployments = []string{"d0", "d1", "d2"}
+
+// begin makes everything anew on an empty database.
+func (w *cluster) begin(r *rapid.T) {
+	if err := w.stores[0].Write(w.t.Context(), func(tx store.Tx) error { return tx.Clear(w.t.Context(), "") }); err != nil {
+		r.Fatal(err)
+	}
+	for _, d := range modelDeployments {
+		addDeployment(w.t, w.stores[0], d, nil)
+	}
+}
+
+// TestRulesAgainstModel drives three managers on one database with random
 // requests, and compares every answer and every status with the model.
 func TestRulesAgainstModel(t *testing.T) {
 	t.Parallel()
-	deployments := []string{"d0", "d1", "d2"}
-	rapid.Check(t, func(r *rapid.T) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
 		st := openStore(t)
-		for _, d := range deployments {
-			addDeployment(t, st, d, nil)
+		compareWithModel(t, func() store.Store { return st }, func(store.Store) error { return nil }, 60)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		address := storetest.PostgresDatabase(t)
+		compareWithModel(t, func() store.Store {
+			st, err := postgres.Open(t.Context(), address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return st
+		}, store.Store.Close, 12)
+	})
+}
+
+// compareWithModel runs checks many random histories; SOAK=1 runs all of rapid's.
+func compareWithModel(t *testing.T, open func() store.Store, shut func(store.Store) error, checks int64) {
+	w := &cluster{t: t, open: open, stores: make([]store.Store, 3), managers: make([]*Service, 3), lives: make([]int, 3)}
+	w.now.Store(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC).UnixMicro())
+	for k := range w.managers {
+		w.start(k)
+	}
+	defer func() {
+		for _, st := range w.stores {
+			if err := shut(st); err != nil {
+				t.Error(err)
+			}
 		}
-		var managers []*Service
-		for k := range 3 {
-			managers = append(managers, newService(t, Config{Store: st, ManagerName: fmt.Sprint("m", k)}))
+	}()
+	var done atomic.Int64
+	rapid.Check(t, func(r *rapid.T) {
+		if done.Add(1) > checks && os.Getenv("SOAK") == "" {
+			return
 		}
+		w.begin(r)
 		m := &model{}
-		manager := func() *Service { return rapid.SampledFrom(managers).Draw(r, "manager") }
-		asked := func(e store.Execution, err error, deployment string, force, queue bool) {
-			want := store.Pending
-			if !m.admitted(deployment, force) {
-				want = store.Queued
-				if !queue {
-					var refusal *Refusal
-					if !errors.As(err, &refusal) || refusal.Code != CodeExistingRunning {
-						r.Fatalf("it should be refused; got %s, %v", e.Status, err)
-					}
-					return
-				}
+		anyone := func() int { return rapid.IntRange(0, len(w.managers)-1).Draw(r, "manager") }
+		request := func(r *rapid.T, name string) wanted {
+			if rapid.IntRange(0, 4).Draw(r, name+" is system-wide") == 0 {
+				return wanted{queue: rapid.Bool().Draw(r, name+" may queue")}
 			}
-			if err != nil || e.Status != want {
-				r.Fatalf("it should be %s; got %s, %v", want, e.Status, err)
-			}
-			m.all = append(m.all, &modelled{id: e.ID, deployment: deployment, status: want})
+			return wanted{rapid.SampledFrom(modelDeployments).Draw(r, name+" on"), rapid.Bool().Draw(r, name+" by force"), rapid.Bool().Draw(r, name+" may queue")}
 		}
 		r.Repeat(map[string]func(*rapid.T){
 			"start": func(r *rapid.T) {
-				d := rapid.SampledFrom(deployments).Draw(r, "deployment")
-				force, queue := rapid.Bool().Draw(r, "force"), rapid.Bool().Draw(r, "queue")
-				e, err := manager().Start(t.Context(), StartRequest{
-					Tenant: "default_tenant", DeploymentID: d, WorkflowID: "install", Force: force, Queue: queue, CreatedBy: "admin",
-				})
-				asked(e, err, d, force, queue)
+				q := request(r, "it")
+				e, err := w.ask(anyone(), q)
+				if why := agree(m, []wanted{q}, []store.Execution{e}, []error{err}); why != "" {
+					r.Fatal(why)
+				}
 			},
-			"start system-wide": func(r *rapid.T) {
-				queue := rapid.Bool().Draw(r, "queue")
-				e, err := manager().StartSystem(t.Context(), nil, SystemRequest{
-					Tenant: "default_tenant", WorkflowID: "restore_snapshot", Queue: queue, CreatedBy: "admin",
-				})
-				asked(e, err, "", false, queue)
+			"start two at once": func(r *rapid.T) {
+				q := []wanted{request(r, "one"), request(r, "other")}
+				e, err := make([]store.Execution, 2), make([]error, 2)
+				by := []int{anyone(), anyone()}
+				var both sync.WaitGroup
+				for k := range q {
+					both.Go(func() { e[k], err[k] = w.ask(by[k], q[k]) })
+				}
+				both.Wait()
+				// Who came first is not said: one of both orders must explain it.
+				other := m.copy()
+				why := agree(m, q, e, err)
+				if why == "" {
+					return
+				}
+				slices.Reverse(q)
+				slices.Reverse(e)
+				slices.Reverse(err)
+				if otherwise := agree(other, q, e, err); otherwise != "" {
+					r.Fatalf("neither order explains the answers: %s; %s", why, otherwise)
+				}
+				*m = *other
+			},
+			"schedule": func(r *rapid.T) {
+				p := planned{rapid.SampledFrom(modelDeployments).Draw(r, "on"), w.clock().Add(time.Duration(rapid.IntRange(1, 60).Draw(r, "in")) * time.Second)}
+				w.tick()
+				if _, err := w.managers[anyone()].StartLater(t.Context(), StartRequest{
+					Tenant: "default_tenant", DeploymentID: p.deployment, WorkflowID: "install", CreatedBy: "admin",
+				}, p.at); err != nil {
+					r.Fatal(err)
+				}
+				m.schedules = append(m.schedules, p)
+			},
+			"time passes": func(r *rapid.T) {
+				w.now.Add(int64(rapid.IntRange(1, 20).Draw(r, "seconds")) * 1_000_000)
+				// Several look what is due, and one starts it.
+				var all sync.WaitGroup
+				errs := make([]error, 2)
+				for k := range errs {
+					s := w.managers[anyone()]
+					all.Go(func() { _, errs[k] = s.startDue(t.Context()) })
+				}
+				all.Wait()
+				if err := errors.Join(errs...); err != nil {
+					r.Fatal(err)
+				}
+				started := m.due(w.clock())
+				if len(started) > 0 {
+					w.find(r, m, started)
+				}
+			},
+			"claim": func(r *rapid.T) { w.claim(r, m, anyone()) },
+			"renew": func(r *rapid.T) { w.renew(r, m, anyone()) },
+			"crash": func(r *rapid.T) {
+				k := anyone()
+				if err := shut(w.stores[k]); err != nil {
+					r.Fatal(err)
+				}
+				w.start(k)
 			},
 			"end": func(r *rapid.T) {
-				var active []*modelled
-				for _, e := range m.all {
-					if isActiveModel(e) {
-						active = append(active, e)
-					}
-				}
-				if len(active) == 0 {
-					r.Skip("nothing runs")
-				}
-				e := rapid.SampledFrom(active).Draw(r, "which")
+				e := m.pick(r, func(e *modelled) bool { return isActiveModel(e) && e.fence.Epoch > 0 }, "nothing is claimed")
 				to := rapid.SampledFrom(store.EndStatuses).Draw(r, "as")
-				endAs(t, r, manager(), e.id, to)
-				e.status = to
+				w.tick()
+				if err := w.end(anyone(), e, to); err != nil {
+					r.Fatal(err)
+				}
+				e.status, e.fence = to, store.Fence{}
 				m.letIn()
 			},
 			"leave the queue": func(r *rapid.T) {
@@ -135,36 +300,179 @@ func TestRulesAgainstModel(t *testing.T) {
 				if k < 0 {
 					r.Skip("nobody waits")
 				}
-				e := m.all[k]
-				endAs(t, r, manager(), e.id, store.Cancelled)
-				e.status = store.Cancelled
+				w.tick()
+				if err := w.end(anyone(), m.all[k], store.Cancelled); err != nil {
+					r.Fatal(err)
+				}
+				m.all[k].status = store.Cancelled
 				m.letIn()
 			},
-			"": func(r *rapid.T) {
-				var got, want []string
-				for _, e := range m.all {
-					x, err := st.GetExecution(t.Context(), e.id)
-					if err != nil {
-						r.Fatal(err)
-					}
-					got, want = append(got, string(x.Status)), append(want, string(e.status))
-				}
-				if !slices.Equal(got, want) {
-					r.Fatalf("statuses in the order of the requests:\n got %s\nwant %s", strings.Join(got, " "), strings.Join(want, " "))
-				}
-			},
+			"": func(r *rapid.T) { w.compare(r, m) },
 		})
 	})
 }
 
-// endAs ends an execution as whoever runs it, or takes it from the queue, does.
-func endAs(t *testing.T, r *rapid.T, s *Service, id string, to store.Status) {
-	t.Helper()
-	err := s.store.Write(t.Context(), func(tx store.Tx) error {
-		return endIn(t.Context(), s, tx, id, to)
+// ask makes a request of manager k.
+func (w *cluster) ask(k int, q wanted) (store.Execution, error) {
+	w.tick()
+	if q.deployment == "" {
+		return w.managers[k].StartSystem(w.t.Context(), nil, SystemRequest{
+			Tenant: "default_tenant", WorkflowID: "restore_snapshot", Queue: q.queue, CreatedBy: "admin",
+		})
+	}
+	return w.managers[k].Start(w.t.Context(), StartRequest{
+		Tenant: "default_tenant", DeploymentID: q.deployment, WorkflowID: "install", Force: q.force, Queue: q.queue, CreatedBy: "admin",
 	})
+}
+
+// agree tells where answers are not those of the model, "" if they are.
+func agree(m *model, asked []wanted, es []store.Execution, errs []error) string {
+	for k, q := range asked {
+		want := m.ask(q)
+		switch {
+		case want == nil:
+			var refusal *Refusal
+			if !errors.As(errs[k], &refusal) || refusal.Code != CodeExistingRunning {
+				return fmt.Sprintf("%+v should be refused; got %s, %v", q, es[k].Status, errs[k])
+			}
+		case errs[k] != nil || es[k].Status != want.status:
+			return fmt.Sprintf("%+v should be %s; got %s, %v", q, want.status, es[k].Status, errs[k])
+		default:
+			want.id = es[k].ID
+		}
+	}
+	return ""
+}
+
+// find gives the executions that schedules started their ids, in order.
+func (w *cluster) find(r *rapid.T, m *model, started []*modelled) {
+	page, err := w.stores[0].ListExecutions(w.t.Context(), store.Query{})
 	if err != nil {
 		r.Fatal(err)
+	}
+	var unknown []store.Execution
+	for _, e := range page.Items {
+		if !m.some(func(o *modelled) bool { return o.id == e.ID }) {
+			unknown = append(unknown, e)
+		}
+	}
+	if len(unknown) != len(started) {
+		r.Fatalf("%d executions were started by schedules, want %d", len(unknown), len(started))
+	}
+	for i, e := range unknown {
+		if e.DeploymentID != started[i].deployment {
+			r.Fatalf("schedule %d started on %s, want %s", i, e.DeploymentID, started[i].deployment)
+		}
+		started[i].id = e.ID
+	}
+}
+
+// claim lets manager k claim one of those that are free: new ones, and those
+// whose owners have not renewed in time.
+func (w *cluster) claim(r *rapid.T, m *model, k int) {
+	now := w.clock()
+	free := func(e *modelled) bool { return isActiveModel(e) && (e.fence.Epoch == 0 || !e.lease.After(now)) }
+	found, err := w.stores[k].Claimable(w.t.Context(), now, 100)
+	if err != nil {
+		r.Fatal(err)
+	}
+	var got, want []string
+	for _, e := range found {
+		got = append(got, e.ID)
+	}
+	for _, e := range m.all {
+		if free(e) {
+			want = append(want, e.id)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		r.Fatalf("claimable are %v, want %v", got, want)
+	}
+	e := m.pick(r, free, "nothing is free")
+	s, before := w.managers[k], e.fence
+	e.lease = s.leaseEnd()
+	err = w.stores[k].Write(w.t.Context(), func(tx store.Tx) error {
+		x, err := tx.ClaimExecution(w.t.Context(), e.id, s.owner, now, e.lease)
+		if err != nil {
+			return err
+		}
+		e.fence, e.owner = store.Fence{ExecutionID: e.id, Epoch: x.Epoch}, w.lives[k]
+		if x.Status == store.Pending {
+			_, err = s.transition(w.t.Context(), tx, &x, store.Started, "")
+		}
+		return err
+	})
+	if err != nil {
+		r.Fatalf("claim: %v", err)
+	}
+	e.status = store.Started
+	if before.Epoch == 0 {
+		return
+	}
+	err = w.stores[k].Write(w.t.Context(), func(tx store.Tx) error { return tx.CheckFence(w.t.Context(), before) })
+	if !errors.Is(err, store.ErrFenced) {
+		r.Fatalf("whoever lost the claim may still write: %v", err)
+	}
+}
+
+// renew lets manager k renew the claims of its present life.
+func (w *cluster) renew(r *rapid.T, m *model, k int) {
+	var fences []store.Fence
+	var want []string
+	for _, e := range m.all {
+		if e.owner == w.lives[k] && e.fence.Epoch > 0 {
+			fences, want = append(fences, e.fence), append(want, e.id)
+			e.lease = w.managers[k].leaseEnd()
+		}
+	}
+	var held []string
+	if err := w.stores[k].Write(w.t.Context(), func(tx store.Tx) (err error) {
+		held, err = tx.RenewLeases(w.t.Context(), w.managers[k].owner, fences, w.managers[k].leaseEnd())
+		return err
+	}); err != nil {
+		r.Fatal(err)
+	}
+	slices.Sort(held)
+	slices.Sort(want)
+	if !slices.Equal(held, want) {
+		r.Fatalf("manager %d holds %v, want %v", k, held, want)
+	}
+}
+
+// end ends an execution as whoever runs it, or takes it from the queue, does.
+func (w *cluster) end(k int, e *modelled, to store.Status) error {
+	ctx := w.t.Context()
+	return w.stores[k].Write(ctx, func(tx store.Tx) error {
+		if err := tx.Lock(admissionLock); err != nil {
+			return err
+		}
+		if e.fence.Epoch > 0 {
+			if err := tx.CheckFence(ctx, e.fence); err != nil {
+				return err
+			}
+		}
+		return endIn(ctx, w.managers[k], tx, e.id, to)
+	})
+}
+
+func (w *cluster) compare(r *rapid.T, m *model) {
+	page, err := w.stores[1].ListExecutions(w.t.Context(), store.Query{})
+	if err != nil {
+		r.Fatal(err)
+	}
+	is := map[string]store.Status{}
+	for _, e := range page.Items {
+		is[e.ID] = e.Status
+	}
+	var got, want []string
+	for _, e := range m.all {
+		got, want = append(got, string(is[e.id])), append(want, string(e.status))
+	}
+	if !slices.Equal(got, want) || len(is) != len(m.all) {
+		r.Fatalf("statuses in the order of the requests (%d executions, want %d):\n got %s\nwant %s",
+			len(is), len(m.all), strings.Join(got, " "), strings.Join(want, " "))
 	}
 }
 
