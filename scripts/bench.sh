@@ -15,7 +15,9 @@ bench "The binary: start-up, an install of 1,000 instances x 3 scripts against a
 bench "Blueprints: parse, validate and plan" -bench Plan -benchtime 5x -benchmem ./internal/blueprint
 bench "Instances from a plan" -bench . -benchtime 3x -benchmem ./internal/topology
 bench "Engine: no-op tasks" -bench . -benchtime 3x -benchmem ./internal/graph
-bench "Executions: journalled with sync on SQLite" -bench . -benchtime 20000x ./internal/execution
+bench "Executions: journalled with sync on SQLite" -bench Engine -benchtime 20000x ./internal/execution
+bench "Executions: started to ended; from an end to the next start; schedules held" -bench 'Executions|Handover|Schedules' -benchtime 500x ./internal/execution
+bench "Executions: a queue of 10,000 drained" -bench Queue -benchtime 10000x ./internal/execution
 bench "Storage: state change and event in one transaction" -bench . -benchtime 2s ./internal/store/sqlite
 bench "Scripts: an operation against plain fork and exec" -bench . -benchtime 300x ./internal/operation/script
 bench "Python: an operation in a warm worker and in a new one, against plain python3 -c" -bench 'Operation|PlainPython' -benchtime 200x ./internal/operation/python

@@ -19,7 +19,7 @@ func (s *Service) dequeue(ctx context.Context, tx store.Tx) error {
 	if m, err := maintenanceIn(ctx, tx); err != nil || m.Status != MaintenanceOff {
 		return err // whoever ends the maintenance looks again
 	}
-	wide, err := executionsWhere(ctx, tx, 1, statusIs(store.Queued), isWide("true"))
+	wide, err := tx.QueuedSystemWide(ctx)
 	if err != nil {
 		return err
 	}
@@ -27,8 +27,9 @@ func (s *Service) dequeue(ctx context.Context, tx store.Tx) error {
 		// The oldest system-wide execution goes before all others, and alone.
 		return s.letInSystemWide(ctx, tx, wide[0])
 	}
-	any, err := executionsWhere(ctx, tx, 1, statusIs(store.Queued))
-	if err != nil || len(any) == 0 {
+	if _, err := tx.NextQueued(ctx, nil, nil, ""); errors.Is(err, store.ErrNotFound) {
+		return nil // nobody waits at all
+	} else if err != nil {
 		return err
 	}
 	return s.letInOrdinary(ctx, tx)
@@ -49,7 +50,7 @@ func (s *Service) letInSystemWide(ctx context.Context, tx store.Tx, e store.Exec
 // letInOrdinary fills the free places from the queue in order: at most one
 // execution per deployment, and none beside another of its deployment.
 func (s *Service) letInOrdinary(ctx context.Context, tx store.Tx) error {
-	active, err := executionsWhere(ctx, tx, 0, statusIs(store.ActiveStatuses...))
+	active, err := tx.ActiveExecutions(ctx, 0)
 	if err != nil {
 		return err
 	}
@@ -60,10 +61,7 @@ func (s *Service) letInOrdinary(ctx context.Context, tx store.Tx) error {
 	if err != nil {
 		return err
 	}
-	line, err := newLine(ctx, tx, active)
-	if err != nil {
-		return err
-	}
+	line := newLine(tx, active)
 	for free := limit - len(active); free > 0; {
 		next, ok, err := line.next(ctx)
 		if err != nil || !ok {
@@ -139,79 +137,43 @@ func (s *Service) recheck(ctx context.Context, tx store.Tx, e *store.Execution) 
 // line is the queue of ordinary executions as seen in one transaction.
 type line struct {
 	tx       store.Tx
-	tenants  []string            // with queued executions
-	occupied map[string][]string // deployments with an execution running or let in, by tenant
+	occupied []store.DeploymentKey // with an execution running or let in
 }
 
-func newLine(ctx context.Context, tx store.Tx, active []store.Execution) (*line, error) {
-	l := &line{tx: tx, occupied: map[string][]string{}}
+func newLine(tx store.Tx, active []store.Execution) *line {
+	l := &line{tx: tx}
 	for _, e := range active {
 		if !standsAside(e) {
 			l.occupy(e)
 		}
 	}
-	tenants, err := tx.ListTenants(ctx, store.Query{})
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range tenants.Items {
-		queued, err := executionsWhere(ctx, tx, 1, statusIs(store.Queued), tenantIs(t.Name))
-		if err != nil {
-			return nil, err
-		}
-		if len(queued) > 0 {
-			l.tenants = append(l.tenants, t.Name)
-		}
-	}
-	return l, nil
+	return l
 }
 
 // occupy keeps further executions of e's deployment waiting.
 func (l *line) occupy(e store.Execution) {
 	if e.DeploymentID != "" {
-		l.occupied[e.Tenant] = append(l.occupied[e.Tenant], e.DeploymentID)
+		l.occupied = append(l.occupied, store.DeploymentKey{Tenant: e.Tenant, ID: e.DeploymentID})
 	}
 }
 
-// next returns the first in the queue whose deployment is idle. Each call
-// expects that the last one returned waits no more.
+// next returns the first in the queue whose deployment is idle and whose group
+// has a place. Each call expects that the last one returned waits no more.
 func (l *line) next(ctx context.Context) (first store.Execution, ok bool, err error) {
 	full, err := l.tx.FullGroups(ctx)
 	if err != nil {
 		return first, false, err
 	}
-	for _, tenant := range l.tenants {
-		for _, condition := range []store.Filter{
-			{Field: "deployment_id", Op: store.IsNull},
-			{Field: "workflow_id", Values: []string{environmentWorkflow}},
-			{Field: "deployment_id", Op: store.NotIn, Values: l.occupied[tenant]},
-		} {
-			if condition.Op == store.NotIn && len(condition.Values) == 0 {
-				condition = store.Filter{Field: "deployment_id", Op: store.IsNotNull}
-			}
-			filters := []store.Filter{statusIs(store.Queued), isWide("false"), tenantIs(tenant), condition}
-			if len(full) > 0 {
-				filters = append(filters, store.Filter{Field: "group_id", Op: store.NotIn, Values: full})
-			}
-			queued, err := executionsWhere(ctx, l.tx, 1, filters...)
-			if err != nil {
-				return first, false, err
-			}
-			if len(queued) > 0 && (!ok || queued[0].CreatedAt.Before(first.CreatedAt)) {
-				first, ok = queued[0], true
-			}
-		}
+	first, err = l.tx.NextQueued(ctx, l.occupied, full, environmentWorkflow)
+	if errors.Is(err, store.ErrNotFound) {
+		return first, false, nil
 	}
-	return first, ok, nil
+	return first, err == nil, err
 }
 
 func executionsWhere(ctx context.Context, r store.Reader, limit int, filters ...store.Filter) ([]store.Execution, error) {
 	page, err := r.ListExecutions(ctx, store.Query{Filters: filters, Limit: limit})
 	return page.Items, err
-}
-
-func isWide(is string) store.Filter {
-	return store.Filter{Field: "is_system_workflow", Values: []string{is}}
 }
 
 func tenantIs(name string) store.Filter {

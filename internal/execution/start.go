@@ -241,27 +241,18 @@ func (s *Service) admit(ctx context.Context, tx store.Tx, e *store.Execution, qu
 
 // neighboursOf reads what Admit looks at.
 func neighboursOf(ctx context.Context, r store.Reader, e store.Execution) (n Neighbours, err error) {
-	list := func(limit int, filters ...store.Filter) []store.Execution {
-		if err != nil {
-			return nil
-		}
-		var page store.Page[store.Execution]
-		page, err = r.ListExecutions(ctx, store.Query{Filters: filters, Limit: limit})
-		return page.Items
-	}
-	wide := store.Filter{Field: "is_system_workflow", Values: []string{"true"}}
-	n.QueuedSystemWide = list(0, statusIs(store.Queued), wide)
-	if e.IsSystemWorkflow && e.DeploymentID == "" {
-		n.Active = list(someBlockers, statusIs(store.ActiveStatuses...))
+	if n.QueuedSystemWide, err = r.QueuedSystemWide(ctx); err != nil {
 		return n, err
 	}
-	n.Active = list(0, statusIs(store.ActiveStatuses...), wide)
-	if e.DeploymentID != "" {
-		here := []store.Filter{{Field: "tenant_name", Values: []string{e.Tenant}}, {Field: "deployment_id", Values: []string{e.DeploymentID}}}
-		ordinary := store.Filter{Field: "is_system_workflow", Values: []string{"false"}}
-		n.Active = append(n.Active, list(0, append(here, statusIs(store.ActiveStatuses...), ordinary)...)...)
-		n.QueuedHere = list(0, append(here, statusIs(store.Queued), ordinary)...)
+	if e.IsSystemWorkflow && e.DeploymentID == "" {
+		n.Active, err = r.ActiveExecutions(ctx, someBlockers)
+		return n, err
 	}
+	here := store.DeploymentKey{Tenant: e.Tenant, ID: e.DeploymentID}
+	if n.Active, err = r.ActiveBeside(ctx, here); err != nil || e.DeploymentID == "" {
+		return n, err
+	}
+	n.QueuedHere, err = r.QueuedOf(ctx, here, someBlockers)
 	return n, err
 }
 

@@ -62,7 +62,7 @@ func (s *Service) Why(ctx context.Context, tenant, id string) (Reason, error) {
 
 func whyQueued(ctx context.Context, r store.Reader, e store.Execution) (Reason, error) {
 	before, err := r.ListExecutions(ctx, store.Query{Limit: 1, Filters: []store.Filter{
-		statusIs(store.Queued), isWide(fmt.Sprint(e.IsSystemWorkflow)),
+		statusIs(store.Queued), {Field: "is_system_workflow", Values: []string{fmt.Sprint(e.IsSystemWorkflow)}},
 		{Field: "created_at", Op: store.Below, Values: []string{e.CreatedAt.UTC().Format("2006-01-02T15:04:05.999999999Z07:00")}},
 	}})
 	if err != nil {

@@ -34,8 +34,8 @@ type GroupReader interface {
 	GroupMembers(ctx context.Context, tenant, id string) ([]string, error)
 	GetExecutionGroup(ctx context.Context, tenant, id string) (ExecutionGroup, error)
 	ListExecutionGroups(ctx context.Context, q Query) (Page[ExecutionGroup], error)
-	// FullGroups lists the ids of the execution groups that have queued members
-	// but no place for them.
+	// FullGroups lists the ids of the execution groups that have no place for
+	// another member.
 	FullGroups(ctx context.Context) ([]string, error)
 }
 

@@ -58,6 +58,7 @@ type Reader interface {
 	GroupReader
 	ApprovalReader
 	ExecutionReader
+	QueueReader
 	OperationReader
 	EventReader
 	BlobReader

@@ -39,6 +39,7 @@ var dialect = &sqlstore.Dialect{
 	RowLock:   " FOR NO KEY UPDATE OF %s",
 	ForUpdate: " FOR NO KEY UPDATE",
 
+	ByIndex:    "%.0s",
 	LockTables: "LOCK TABLE %s IN EXCLUSIVE MODE",
 	Override:   " OVERRIDING SYSTEM VALUE",
 	Advance:    "SELECT setval(pg_get_serial_sequence('%[1]s', 'num'), COALESCE((SELECT MAX(num) FROM %[1]s), 0) + 1, false)",

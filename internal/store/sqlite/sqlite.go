@@ -34,6 +34,7 @@ var dialect = &sqlstore.Dialect{
 	Member:    `%s IN (SELECT value FROM json_each(?))`,
 	RowLock:   "%.0s", // one writer at a time: everything is locked
 	ForUpdate: "",
+	ByIndex:   " INDEXED BY %s",
 }
 
 // readers is how many connections read at the same time.

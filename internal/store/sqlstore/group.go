@@ -125,11 +125,12 @@ func (r Reader) ListExecutionGroups(ctx context.Context, q store.Query) (store.P
 	return page(ctx, r, executionGroups, q)
 }
 
-// FullGroups lists execution groups without a place for their queued members.
+// FullGroups lists execution groups without a place: those that are paused, and
+// those with enough active members.
 func (r Reader) FullGroups(ctx context.Context) ([]string, error) {
-	return texts(ctx, r.conn, `SELECT g.id FROM execution_groups g
-		WHERE g.id IN (SELECT q.group_id FROM executions q WHERE q.status = 'queued' AND q.group_id <> '')
-		AND (SELECT COUNT(*) FROM executions a WHERE a.group_id = g.id AND a.is_active) >= g.concurrency`)
+	return texts(ctx, r.conn, `SELECT g.id FROM execution_groups g WHERE g.concurrency <= 0
+		UNION SELECT g.id FROM (SELECT e.group_id, COUNT(*) AS members FROM executions e WHERE e.is_active AND e.group_id <> '' GROUP BY e.group_id) a
+		JOIN execution_groups g ON g.id = a.group_id WHERE a.members >= g.concurrency`)
 }
 
 // AddExecutionGroup adds a group, or gives ErrExists.

@@ -32,6 +32,7 @@ type Dialect struct {
 	RowLock   string // suffix of a SELECT that locks the rows of table %s
 	ForUpdate string // suffix of a SELECT that locks the rows of all its tables
 
+	ByIndex    string // after a table: reads it by the index %s, where the planner has to be told
 	LockTables string // keeps others from changing the tables %s; "" where writers are serial
 	Override   string // lets an INSERT give numbers that the database gives otherwise
 	Advance    string // makes the numbers of table %[1]s go on after the largest; "" where they do

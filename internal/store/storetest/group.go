@@ -74,7 +74,7 @@ var groupTests = []test{
 			return x
 		}
 		running := add("x1", store.Started)
-		full() // nobody waits
+		full("e")
 		add("x2", store.Queued)
 		full("e")
 		running.Status = store.Terminated

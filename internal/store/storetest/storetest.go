@@ -46,6 +46,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"Snapshot", snapshotTests},
 		{"Export", exportTests},
 		{"Execution", executionTests},
+		{"Queue", queueTests},
 		{"Claim", claimTests},
 		{"Operation", operationTests},
 		{"Journal", journalTests},

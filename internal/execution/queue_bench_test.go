@@ -1,0 +1,249 @@
+package execution
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"windlass/internal/store"
+	"windlass/internal/store/postgres"
+	"windlass/internal/store/storetest"
+	"windlass/internal/workflow"
+)
+
+// benchStores are the databases that benchmarks run on: PostgreSQL only where
+// there is a server.
+func benchStores(b *testing.B, run func(b *testing.B, st store.Store)) {
+	b.Run("sqlite", func(b *testing.B) { run(b, openStore(b)) })
+	if os.Getenv("WINDLASS_TEST_POSTGRES") == "" {
+		return
+	}
+	b.Run("postgres", func(b *testing.B) {
+		st, err := postgres.Open(b.Context(), storetest.PostgresDatabase(b))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() {
+			if err := st.Close(); err != nil {
+				b.Error(err)
+			}
+		})
+		run(b, st)
+	})
+}
+
+// idle is a service with n deployments whose workflows do nothing. It runs
+// once serve is called.
+func idle(b *testing.B, st store.Store, n int) *Service {
+	b.Helper()
+	for i := range n {
+		addDeployment(b, st, fmt.Sprint("d", i), nil)
+	}
+	return newService(b, Config{Store: st, Alone: true, Timing: Timing{Poll: 2 * time.Second}, Workflows: func(string, string) (workflow.Func, bool) {
+		return func(context.Context, workflow.Host, map[string]any) error { return nil }, true
+	}})
+}
+
+// enqueue asks for n executions, spread over the deployments, by several
+// clients at once.
+func enqueue(b *testing.B, s *Service, n, deployments, clients int) {
+	b.Helper()
+	var all sync.WaitGroup
+	errs := make([]error, clients)
+	for c := range clients {
+		all.Go(func() {
+			for i := c; i < n && errs[c] == nil; i += clients {
+				_, errs[c] = s.Start(b.Context(), StartRequest{
+					Tenant: "default_tenant", DeploymentID: fmt.Sprint("d", i%deployments), WorkflowID: "install", Queue: true, CreatedBy: "admin",
+				})
+			}
+		})
+	}
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// drained waits until n executions have ended well, and returns them.
+func drained(b *testing.B, s *Service, n int) []store.Execution {
+	b.Helper()
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for range look.C {
+		ended, err := s.store.ListExecutions(b.Context(), store.Query{Filters: []store.Filter{statusIs(store.Terminated)}, Limit: 1})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if ended.Total >= n {
+			break
+		}
+	}
+	page, err := s.store.ListExecutions(b.Context(), store.Query{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return page.Items
+}
+
+func percentile(all []time.Duration, p float64) float64 {
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return float64(all[int(float64(len(all)-1)*p)].Microseconds()) / 1000
+}
+
+// BenchmarkExecutions starts executions of a workflow that does nothing, as
+// fast as 32 clients ask for them, and reports how many a second come to their end.
+func BenchmarkExecutions(b *testing.B) {
+	benchStores(b, func(b *testing.B, st store.Store) {
+		s := idle(b, st, 200)
+		serve(b, s)
+		b.ResetTimer()
+		enqueue(b, s, b.N, 200, 32)
+		drained(b, s, b.N)
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "executions/s")
+		b.ReportMetric(0, "ns/op")
+	})
+}
+
+// BenchmarkHandover has a queue for one deployment, and reports the time from
+// an execution's end to the start of the next.
+func BenchmarkHandover(b *testing.B) {
+	for _, others := range []int{0, 10_000} {
+		b.Run(fmt.Sprint("others=", others), func(b *testing.B) {
+			benchStores(b, func(b *testing.B, st store.Store) {
+				s := idle(b, st, 3)
+				// The others wait behind an execution that never ends.
+				blocked, err := s.Start(b.Context(), StartRequest{Tenant: "default_tenant", DeploymentID: "d1", WorkflowID: "install", CreatedBy: "admin"})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := st.Write(b.Context(), func(tx store.Tx) error {
+					_, err := tx.ClaimExecution(b.Context(), blocked.ID, "nobody", time.Now(), time.Now().Add(time.Hour))
+					return err
+				}); err != nil {
+					b.Fatal(err)
+				}
+				for i := range others {
+					if i%1000 == 0 {
+						queueUp(b, s, "d1", min(1000, others-i))
+					}
+				}
+				queueUp(b, s, "d0", b.N)
+				b.ResetTimer()
+				serve(b, s)
+				if _, err := s.Start(b.Context(), StartRequest{Tenant: "default_tenant", DeploymentID: "d2", WorkflowID: "install", CreatedBy: "admin"}); err != nil {
+					b.Fatal(err) // its end lets the first one in
+				}
+				all := drained(b, s, b.N+1)
+				var last time.Time
+				var gaps []time.Duration
+				for _, e := range all {
+					if e.DeploymentID != "d0" {
+						continue
+					}
+					if !last.IsZero() {
+						gaps = append(gaps, e.StartedAt.Sub(last))
+					}
+					last = e.EndedAt
+				}
+				b.ReportMetric(percentile(gaps, 0.5), "ms-p50")
+				b.ReportMetric(percentile(gaps, 0.99), "ms-p99")
+				b.ReportMetric(0, "ns/op")
+			})
+		})
+	}
+}
+
+// queueUp stores n queued executions of a deployment at once.
+func queueUp(b *testing.B, s *Service, deployment string, n int) {
+	b.Helper()
+	if err := s.store.Write(b.Context(), func(tx store.Tx) error {
+		for range n {
+			e := store.Execution{
+				Owned: store.Owned{Tenant: "default_tenant", Visibility: store.Tenants, CreatedBy: "admin", CreatedAt: s.now()}, ID: orNewID(""),
+				WorkflowID: "install", DeploymentID: deployment, BlueprintID: "bp", Status: store.Queued, QueuedAt: s.now(), Parameters: map[string]any{},
+			}
+			if err := tx.AddExecution(b.Context(), e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkQueue drains a queue of executions of 100 deployments: run it with
+// -benchtime 10000x for as many.
+func BenchmarkQueue(b *testing.B) {
+	benchStores(b, func(b *testing.B, st store.Store) {
+		n := b.N
+		s := idle(b, st, 100)
+		for i := range 100 {
+			queueUp(b, s, fmt.Sprint("d", i), (n+99-i)/100)
+		}
+		addDeployment(b, st, "first", nil)
+		b.ResetTimer()
+		serve(b, s)
+		if _, err := s.Start(b.Context(), StartRequest{Tenant: "default_tenant", DeploymentID: "first", WorkflowID: "install", CreatedBy: "admin"}); err != nil {
+			b.Fatal(err)
+		}
+		drained(b, s, n+1)
+		b.ReportMetric(b.Elapsed().Seconds(), "s-to-drain")
+		b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "executions/s")
+		b.ReportMetric(0, "ns/op")
+	})
+}
+
+// BenchmarkSchedules holds 100,000 schedules, of which 1,000 become due within
+// five seconds, and reports how late they start.
+func BenchmarkSchedules(b *testing.B) {
+	const held, due = 100_000, 1000
+	benchStores(b, func(b *testing.B, st store.Store) {
+		s := idle(b, st, 200)
+		soon := time.Now().Add(20 * time.Second)
+		for from := 0; from < held; from += 2000 {
+			if err := st.Write(b.Context(), func(tx store.Tx) error {
+				for i := from; i < from+2000; i++ {
+					sc := store.Schedule{
+						Owned: store.Owned{Tenant: "default_tenant", Visibility: store.Tenants, CreatedBy: "admin", CreatedAt: s.now()},
+						ID:    fmt.Sprint("s", i), DeploymentID: fmt.Sprint("d", i%200), WorkflowID: "install", Rule: map[string]any{"recurrence": "1 days"},
+						Since: time.Now().UTC(), Enabled: true, NextOccurrence: soon.Add(24 * time.Hour),
+					}
+					if i < due {
+						sc.NextOccurrence = soon.Add(time.Duration(i) * 5 * time.Millisecond)
+					}
+					if err := tx.AddSchedule(b.Context(), sc); err != nil {
+						return err
+					}
+				}
+				return nil
+			}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if time.Now().After(soon) {
+			b.Fatal("this machine takes too long to store 100,000 schedules")
+		}
+		serve(b, s)
+		all := drained(b, s, due)
+		var late []time.Duration
+		// They are created in the order in which they became due.
+		slices.SortFunc(all, func(x, y store.Execution) int { return x.CreatedAt.Compare(y.CreatedAt) })
+		for i, e := range all {
+			late = append(late, e.CreatedAt.Sub(soon.Add(time.Duration(i)*5*time.Millisecond)))
+		}
+		b.ReportMetric(percentile(late, 0.5), "ms-late-p50")
+		b.ReportMetric(percentile(late, 0.99), "ms-late-p99")
+		b.ReportMetric(0, "ns/op")
+	})
+}
