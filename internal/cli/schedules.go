@@ -108,10 +108,10 @@ func (a *app) switchScheduleCommand(verb string, enabled bool) *cobra.Command {
 
 // scheduleOptions are the options that say when a schedule is due and what it starts.
 type scheduleOptions struct {
-	since, until, zone, recurrence, weekdays, rrule string
-	count, slip, waitAfterFail                      int
-	stopOnFail, goOn, custom, force, dry            bool
-	parameters                                      []string
+	since, until, zone, recurrence, weekdays, rrule, catchUp string
+	count, slip, waitAfterFail                               int
+	stopOnFail, goOn, custom, force, dry                     bool
+	parameters                                               []string
 }
 
 func (o *scheduleOptions) times(c *cobra.Command) {
@@ -124,6 +124,7 @@ func (o *scheduleOptions) times(c *cobra.Command) {
 	f.StringVar(&o.weekdays, "weekdays", "", "on these days only: mo,fr; for months and years also 1mo or l-fr")
 	f.StringVar(&o.rrule, "rrule", "", "an iCalendar rule, instead of recurrence, count and weekdays")
 	f.IntVar(&o.slip, "slip", 0, "minutes that a start may be late")
+	f.StringVar(&o.catchUp, "catch-up", "", "what to make up for after the manager was down: skip, once or all; the manager's setting by default")
 	f.BoolVar(&o.stopOnFail, "stop-on-fail", false, "stop the schedule once an execution of it has failed")
 }
 
@@ -135,7 +136,7 @@ func (o *scheduleOptions) body(c *cobra.Command) object {
 			body[name] = text
 		}
 	}
-	for name, text := range map[string]string{"time_zone": o.zone, "recurrence": o.recurrence, "rrule": o.rrule} {
+	for name, text := range map[string]string{"time_zone": o.zone, "catch_up": o.catchUp, "recurrence": o.recurrence, "rrule": o.rrule} {
 		if text != "" {
 			body[name] = text
 		}

@@ -76,6 +76,9 @@ func (s *Service) checkedSchedule(ctx context.Context, r store.Reader, sc store.
 	if _, _, err := findWorkflow(d, sc.WorkflowID); err != nil {
 		return sc, refuse(CodeBadParameters, "Workflow %s does not exist in deployment %s", sc.WorkflowID, sc.DeploymentID)
 	}
+	if !IsCatchUp(sc.CatchUp) && sc.CatchUp != "" {
+		return sc, refuse(CodeBadParameters, "catch_up must be one of skip, once and all, got %s", sc.CatchUp)
+	}
 	if sc.Slip < 0 {
 		return sc, refuse(CodeBadParameters, "slip must not be negative, got %d", sc.Slip)
 	}
@@ -200,7 +203,7 @@ func (s *Service) startBatch(ctx context.Context, tx store.Tx) error {
 
 // startScheduled starts a schedule's workflow, unless the last time isn't over,
 // it is too late, or the schedule ends with a failure. Either way the schedule
-// goes on to its next time: what was missed is not made up for.
+// goes on to its next time. What was missed is made up for as its policy says.
 func (s *Service) startScheduled(ctx context.Context, tx store.Tx, sc store.Schedule) error {
 	now, was := s.now(), sc.NextOccurrence
 	times, err := scheduleTimes(sc)
@@ -222,6 +225,9 @@ func (s *Service) startScheduled(ctx context.Context, tx store.Tx, sc store.Sche
 		sc.Enabled = false
 	case now.Sub(was) > time.Duration(sc.Slip)*time.Minute+scheduleGrace:
 		s.log.Warn("a scheduled start was missed", "schedule", sc.ID, "deployment", sc.DeploymentID, "due", was)
+		if sc.LatestExecutionID, err = s.catchUp(ctx, tx, sc, times, was, now); err != nil {
+			return err
+		}
 	default:
 		if sc.LatestExecutionID, err = s.startFor(ctx, tx, sc); err != nil {
 			return err

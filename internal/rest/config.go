@@ -29,6 +29,7 @@ func defaultSettings() []setting {
 		{scope: "rest", name: "default_page_size", value: int64(pageSize), kind: integer},
 		{scope: "rest", name: "max_concurrent_workflows", value: int64(20), kind: integer},
 		// As the original's 7.x: what can't start beside a system-wide execution waits, also unasked.
+		{scope: "rest", name: execution.CatchUpSetting, value: execution.CatchUpSkip, kind: text},
 		{scope: "rest", name: "queue_behind_system_wide", value: false, kind: boolean},
 		// What is kept of executions that have ended; 0 keeps all.
 		{scope: "retention", name: "retention_executions_days", value: int64(execution.KeepExecutionsDays), kind: integer},
@@ -154,6 +155,9 @@ func (s *server) putConfig(w http.ResponseWriter, r *request) error {
 	}
 	if !c.kind.fits(v) {
 		return fail("conflict_error", "Error validating %s: %s is not of type '%s'", c.name, value.Repr(v), c.kind)
+	}
+	if str, isText := v.(string); c.name == execution.CatchUpSetting && isText && !execution.IsCatchUp(str) {
+		return fail("conflict_error", "Error validating %s: %s is not one of ['skip', 'once', 'all']", c.name, value.Repr(v))
 	}
 	if n, isInt := v.(int64); isInt && n < 0 {
 		return fail("conflict_error", "Error validating %s: %d is less than the minimum of 0", c.name, n)

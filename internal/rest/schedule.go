@@ -30,6 +30,7 @@ var scheduleShape = shape[schedule]{name: "ExecutionSchedule", fields: append([]
 	{"rule", dict, func(x schedule) any { return mapOrEmpty(x.Rule) }},
 	{"time_zone", text, func(x schedule) any { return orNull(x.TimeZone) }},
 	{"slip", integer, func(x schedule) any { return int64(x.Slip) }},
+	{"catch_up", text, func(x schedule) any { return orNull(x.CatchUp) }},
 	{"parameters", dict, func(x schedule) any { return mapOrEmpty(x.Parameters) }},
 	{"execution_arguments", dict, func(x schedule) any { return mapOrEmpty(x.Arguments) }},
 	{"stop_on_fail", boolean, func(x schedule) any { return x.StopOnFail }},
@@ -197,6 +198,9 @@ func (s *server) changeSchedule(r *request, sc *store.Schedule) (err error) {
 	}
 	if r.has("slip") {
 		sc.Slip = r.num("slip")
+	}
+	if r.has("catch_up") {
+		sc.CatchUp = r.str("catch_up")
 	}
 	if r.has("stop_on_fail") {
 		sc.StopOnFail = r.flag("stop_on_fail")
