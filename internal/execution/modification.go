@@ -42,6 +42,25 @@ type ModificationRequest struct {
 	CreatedBy   string
 }
 
+// ReadChanges reads, by name of node or scaling group, how many instances there
+// shall be; it refuses, with CodeBadParameters, what doesn't say so.
+func ReadChanges(nodes map[string]any) (map[string]topology.Change, error) {
+	changes := make(map[string]topology.Change, len(nodes))
+	for _, name := range value.SortedKeys(nodes) {
+		written, _ := nodes[name].(map[string]any)
+		if _, ok := written["instances"].(int64); !ok {
+			return nil, refuse(CodeBadParameters, "nodes: %s must say how many `instances` it shall have, as a whole number", name)
+		}
+		var c topology.Change
+		if err := value.Into(written, &c); err != nil {
+			return nil, refuse(CodeBadParameters,
+				"nodes: %s: removed_ids_include_hint and removed_ids_exclude_hint must be lists of node instance ids", name)
+		}
+		changes[name] = c
+	}
+	return changes, nil
+}
+
 // StartModification plans a change: new instances are added, ones too many are
 // chosen. It refuses, with CodeModificationStarted, a second one beside it, and
 // with CodeNotFound what names nothing of the deployment.

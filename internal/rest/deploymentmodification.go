@@ -6,8 +6,6 @@ import (
 
 	"windlass/internal/execution"
 	"windlass/internal/store"
-	"windlass/internal/topology"
-	"windlass/internal/value"
 )
 
 var modificationShape = shape[store.Modification]{name: "DeploymentModification", fields: append([]field[store.Modification]{
@@ -61,7 +59,7 @@ func (s *server) startModification(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	changes, err := readChanges(r.dict("nodes"))
+	changes, err := execution.ReadChanges(r.dict("nodes"))
 	if err != nil {
 		return err
 	}
@@ -72,23 +70,6 @@ func (s *server) startModification(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	return replyOne(w, r, http.StatusCreated, modificationShape, m)
-}
-
-// readChanges reads how many instances which nodes and groups shall have.
-func readChanges(nodes map[string]any) (map[string]topology.Change, error) {
-	changes := make(map[string]topology.Change, len(nodes))
-	for _, name := range value.SortedKeys(nodes) {
-		written, _ := nodes[name].(map[string]any)
-		if _, ok := written["instances"].(int64); !ok {
-			return nil, badParameter("nodes: %s must say how many `instances` it shall have, as a whole number", name)
-		}
-		var c topology.Change
-		if err := value.Into(written, &c); err != nil {
-			return nil, badParameter("nodes: %s: removed_ids_include_hint and removed_ids_exclude_hint must be lists of node instance ids", name)
-		}
-		changes[name] = c
-	}
-	return changes, nil
 }
 
 func (s *server) finishModification(w http.ResponseWriter, r *request) error {
