@@ -32,9 +32,17 @@ func BenchmarkWarmOperation(b *testing.B) {
 	}
 }
 
-// cached lets the interpreter keep what it has compiled, as in a manager.
+// cached has the plugin in a folder of its own, where the interpreter keeps what
+// it has compiled, as in a manager.
 func cached(b *testing.B) func(*python.Config) {
-	return func(c *python.Config) { c.Env = append(os.Environ(), "PYTHONPYCACHEPREFIX="+b.TempDir()) }
+	b.Helper()
+	folder := b.TempDir()
+	if err := os.CopyFS(folder, os.DirFS("testdata/plugin")); err != nil {
+		b.Fatal(err)
+	}
+	return func(c *python.Config) {
+		c.Env, c.Environments = os.Environ(), environments{Key: "test", Path: []string{folder}}
+	}
 }
 
 // timed calls f b.N times, so many at once, and returns how long each took.

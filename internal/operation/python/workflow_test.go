@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -92,9 +93,23 @@ func TestWorkflowNotFound(t *testing.T) {
 func TestWorkflowLeavesChildren(t *testing.T) {
 	t.Parallel()
 	r := newRunner(t, nil)
-	if err := runFlow(t, r, newFlowHost(t, r), "leaves_children", nil); err != nil {
+	h := newFlowHost(t, r)
+	if err := runFlow(t, r, h, "leaves_children", nil); err != nil {
 		t.Error(err)
 	}
+	for _, l := range h.Lines() {
+		var left [2]int
+		if _, err := fmt.Sscanf(l.Message, "left %d %d", &left[0], &left[1]); err != nil {
+			continue
+		}
+		for _, pid := range left {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Errorf("what it left in the background is gone: %v", err)
+			}
+		}
+		return
+	}
+	t.Errorf("it left nothing: %v", h.Lines())
 }
 
 func TestWorkflowFloodsItsLog(t *testing.T) {

@@ -3,10 +3,12 @@ package stdio_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -183,8 +185,20 @@ func TestStaysAfterItsResult(t *testing.T) {
 	t.Parallel()
 	for _, inputs := range []map[string]any{{"leaves": true}, {}, {"deaf": true}} {
 		r := newRunner(t, pluginFolder(t), nil)
-		if result, err := r.Run(within(t, time.Minute), request(t, "stays", inputs), newHost()); err != nil || result != "told" {
+		host := newHost()
+		if result, err := r.Run(within(t, time.Minute), request(t, "stays", inputs), host); err != nil || result != "told" {
 			t.Errorf("%v: %v, %v", inputs, result, err)
+		}
+		left := 0
+		for _, l := range host.Lines() {
+			_, _ = fmt.Sscanf(l.Message, "left %d", &left)
+		}
+		if inputs["leaves"] != true {
+			continue
+		}
+		// What it leaves when it ends by itself lives on.
+		if err := syscall.Kill(left, syscall.SIGKILL); left == 0 || err != nil {
+			t.Errorf("it left %d: %v", left, err)
 		}
 	}
 }

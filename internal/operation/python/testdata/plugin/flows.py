@@ -49,10 +49,12 @@ def echo(ctx, value):
 
 def leaves_children(ctx, **_):
     """A child that keeps the output and the connection open is nobody's problem."""
-    subprocess.Popen(['sleep', '600'])
-    if os.fork() == 0:
+    left = subprocess.Popen(['sleep', '600'])
+    pid = os.fork()
+    if pid == 0:
         time.sleep(600)
         os._exit(0)
+    ctx.logger.info('left %d %d', left.pid, pid)
 
 
 def floods(ctx, lines, **_):

@@ -73,7 +73,7 @@ def fails():
 
 def stays():
     """Tells its result, and stays, with a child that keeps the output open."""
-    subprocess.Popen(['sleep', '600'])
+    tell('log', level='info', message='left %d' % subprocess.Popen(['sleep', '600']).pid)
     if inputs.get('told', True):
         tell('finish', result='told')
     if not inputs.get('leaves'):
