@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -20,6 +21,7 @@ type Output struct {
 	log    func(message string)
 	limits Limits
 
+	mu      sync.Mutex // guards what follows
 	read    int64
 	partial []byte
 	lines   int
@@ -43,6 +45,22 @@ func (d *Run) NewOutput(limits Limits, log func(message string)) (*Output, error
 
 // Poll logs what has come since the last time and tells whether anything has.
 func (o *Output) Poll() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.poll()
+}
+
+// Say logs a line that did not come by the file.
+func (o *Output) Say(line []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	begun := o.partial
+	o.partial = nil
+	o.take(append(line, '\n'))
+	o.partial = begun
+}
+
+func (o *Output) poll() bool {
 	var buf [16 << 10]byte
 	any := false
 	for {
@@ -100,7 +118,9 @@ func (o *Output) line() {
 
 // Finish logs what is left and what was dropped, and closes the file.
 func (o *Output) Finish() {
-	o.Poll()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.poll()
 	if len(o.partial) > 0 {
 		o.line()
 	}
@@ -111,7 +131,11 @@ func (o *Output) Finish() {
 }
 
 // Text is the last lines.
-func (o *Output) Text() string { return strings.Join(o.last, "\n") }
+func (o *Output) Text() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.Join(o.last, "\n")
+}
 
 // Clean makes bytes a text that can be stored.
 func Clean(b []byte) string {

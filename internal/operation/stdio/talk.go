@@ -205,7 +205,7 @@ func (s *talk) heard(ctx context.Context, line []byte) []byte {
 	method, asks := request["method"].(string)
 	_, commands := request["args"].([]any)
 	if err != nil || !asks && !commands {
-		_, _ = s.out.File.Write(append(line, '\n')) // as far as there is room
+		s.out.Say(line)
 		return nil
 	}
 	if method == "fail" {
