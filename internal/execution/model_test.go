@@ -234,7 +234,12 @@ func compareWithModel(t *testing.T, open func() store.Store, shut func(store.Sto
 					both.Go(func() { e[k], err[k] = w.ask(by[k], q[k]) })
 				}
 				both.Wait()
-				// Who came first is not said: one of both orders must explain it.
+				// Who came first is not said: one of both orders must explain it. If
+				// both do, it is the one in which they stand in the queue.
+				if err[0] == nil && err[1] == nil && w.isBefore(r, e[1].ID, e[0].ID) {
+					slices.Reverse(q)
+					slices.Reverse(e)
+				}
 				other := m.copy()
 				why := agree(m, q, e, err)
 				if why == "" {
@@ -323,6 +328,18 @@ func (w *cluster) ask(k int, q wanted) (store.Execution, error) {
 	return w.managers[k].Start(w.t.Context(), StartRequest{
 		Tenant: "default_tenant", DeploymentID: q.deployment, WorkflowID: "install", Force: q.force, Queue: q.queue, CreatedBy: "admin",
 	})
+}
+
+// isBefore tells whether one execution stands before another.
+func (w *cluster) isBefore(r *rapid.T, one, other string) bool {
+	page, err := w.stores[0].ListExecutions(w.t.Context(), store.Query{})
+	if err != nil {
+		r.Fatal(err)
+	}
+	at := func(id string) int {
+		return slices.IndexFunc(page.Items, func(e store.Execution) bool { return e.ID == id })
+	}
+	return at(one) < at(other)
 }
 
 // agree tells where answers are not those of the model, "" if they are.
