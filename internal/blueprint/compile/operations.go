@@ -271,7 +271,7 @@ type pattern struct {
 	short      map[string]bool            // operations known without their interface
 	operations map[string]*plan.Operation // under all their names; only such as have no inputs
 
-	interfaces map[string]map[string]plan.Interface // operations by interface
+	interfaces map[string]map[string]*plan.Interface // operations by interface
 }
 
 // patternOf gives the pattern for an instance. known is that of the type; it is
@@ -304,16 +304,16 @@ func shortNames(list []readyInterface) map[string]bool {
 }
 
 func newPattern(list []readyInterface) *pattern {
-	p := &pattern{short: shortNames(list), interfaces: make(map[string]map[string]plan.Interface, len(list))}
+	p := &pattern{short: shortNames(list), interfaces: make(map[string]map[string]*plan.Interface, len(list))}
 	p.operations = make(map[string]*plan.Operation, 2*len(p.short))
 	for _, i := range list {
-		declared := make(map[string]plan.Interface, len(i.operations))
+		declared := make(map[string]*plan.Interface, len(i.operations))
 		for _, o := range i.operations {
 			if o.declared && len(o.resolved.Inputs) == 0 {
 				p.put(p.operations, o)
 			}
 			if o.declared {
-				declared[o.name] = o.Interface
+				declared[o.name] = &o.Interface
 			}
 		}
 		p.interfaces[i.name] = declared
@@ -372,11 +372,11 @@ func (p *pattern) covers(list []readyInterface) bool {
 
 // planInterfaces makes the interfaces of a plan. Those that come from the type
 // unchanged are the same maps in all nodes: nobody evaluates or changes them.
-func (p *pattern) planInterfaces(list []readyInterface) map[string]map[string]plan.Interface {
+func (p *pattern) planInterfaces(list []readyInterface) map[string]map[string]*plan.Interface {
 	if isDeclared(list) && !slices.ContainsFunc(list, func(i readyInterface) bool { return !p.hasAll(i) }) {
 		return p.interfaces
 	}
-	result := make(map[string]map[string]plan.Interface, len(list))
+	result := make(map[string]map[string]*plan.Interface, len(list))
 	for _, i := range list {
 		declared := p.interfaces[i.name]
 		if i.asDeclared && p.hasAll(i) {
@@ -386,7 +386,7 @@ func (p *pattern) planInterfaces(list []readyInterface) map[string]map[string]pl
 		operations := maps.Clone(declared)
 		for _, o := range i.operations {
 			if _, there := declared[o.name]; !there || !o.declared {
-				operations[o.name] = o.Interface
+				operations[o.name] = &o.Interface
 			}
 		}
 		result[i.name] = operations

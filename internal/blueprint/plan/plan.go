@@ -184,17 +184,17 @@ func (r *Requirements) UnmarshalJSON(data []byte) error {
 
 // Node is one node template, resolved against its type.
 type Node struct {
-	Name          string                          `json:"name"`
-	ID            string                          `json:"id"`
-	Type          string                          `json:"type"`
-	TypeHierarchy []string                        `json:"type_hierarchy"` // root first
-	Properties    value.Map                       `json:"properties"`
-	Capabilities  NodeCapabilities                `json:"capabilities"`
-	Instances     value.Map                       `json:"instances"` // the old {deploy: n}, or {}
-	Interfaces    map[string]map[string]Interface `json:"interfaces"`
-	Operations    map[string]*Operation           `json:"operations"` // interface.op, and op where unambiguous
-	Relationships []Relationship                  `json:"relationships"`
-	HostID        string                          `json:"host_id,omitempty"`
+	Name          string                           `json:"name"`
+	ID            string                           `json:"id"`
+	Type          string                           `json:"type"`
+	TypeHierarchy []string                         `json:"type_hierarchy"` // root first
+	Properties    value.Map                        `json:"properties"`
+	Capabilities  NodeCapabilities                 `json:"capabilities"`
+	Instances     value.Map                        `json:"instances"` // the old {deploy: n}, or {}
+	Interfaces    map[string]map[string]*Interface `json:"interfaces"`
+	Operations    map[string]*Operation            `json:"operations"` // interface.op, and op where unambiguous
+	Relationships []Relationship                   `json:"relationships"`
+	HostID        string                           `json:"host_id,omitempty"`
 
 	Plugins           []Plugin `json:"plugins"`
 	PluginsToInstall  []Plugin `json:"plugins_to_install,omitzero"` // host nodes only
@@ -259,14 +259,14 @@ func (o *Operation) IsMapped() bool { return o != nil && o.Operation != "" }
 
 // Relationship is one relationship of a node, resolved against its type.
 type Relationship struct {
-	Type             string                          `json:"type"`
-	TypeHierarchy    []string                        `json:"type_hierarchy"`
-	TargetID         string                          `json:"target_id"`
-	Properties       value.Map                       `json:"properties"`
-	SourceInterfaces map[string]map[string]Interface `json:"source_interfaces"`
-	TargetInterfaces map[string]map[string]Interface `json:"target_interfaces"`
-	SourceOperations map[string]*Operation           `json:"source_operations"`
-	TargetOperations map[string]*Operation           `json:"target_operations"`
+	Type             string                           `json:"type"`
+	TypeHierarchy    []string                         `json:"type_hierarchy"`
+	TargetID         string                           `json:"target_id"`
+	Properties       value.Map                        `json:"properties"`
+	SourceInterfaces map[string]map[string]*Interface `json:"source_interfaces"`
+	TargetInterfaces map[string]map[string]*Interface `json:"target_interfaces"`
+	SourceOperations map[string]*Operation            `json:"source_operations"`
+	TargetOperations map[string]*Operation            `json:"target_operations"`
 }
 
 // IsA tells whether the relationship's type is, or descends from, the named one.
