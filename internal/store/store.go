@@ -56,6 +56,7 @@ type Reader interface {
 	ModificationReader
 	ScheduleReader
 	GroupReader
+	PluginReader
 	ApprovalReader
 	ExecutionReader
 	QueueReader
@@ -81,6 +82,7 @@ type Tx interface {
 	ModificationWriter
 	ScheduleWriter
 	GroupWriter
+	PluginWriter
 	ApprovalWriter
 	ExecutionWriter
 	OperationWriter

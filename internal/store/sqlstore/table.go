@@ -37,6 +37,10 @@ var tables = []table{
 	tableOf("filters", "num", "tenant kind id visibility created_by created_at:number updated_at:number rules"),
 	tableOf("blueprints", "num", `tenant id visibility created_by created_at:number main_file_name description updated_at:number
 		is_hidden:boolean state error error_traceback labels upload_execution_id archive_hash archive_suffix requirements plan`),
+	tableOf("plugins", "num", `tenant id visibility created_by created_at:number title package_name package_version package_key
+		package_source archive_name archive_hash supported_platform distribution distribution_version distribution_release
+		supported_py_versions wheels excluded_wheels labels blueprint_labels resource_tags yaml_names installations icon:bytes
+		yaml_files`),
 	tableOf("deployments", "num", `tenant id visibility created_by created_at:number display_name description blueprint_id site_name
 		updated_at:number runtime_only_evaluation:boolean installation_status deployment_status latest_execution_id
 		create_execution_id unavailable_instances:number drifted_instances:number labels inputs outputs capabilities resource_tags

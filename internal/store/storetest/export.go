@@ -78,6 +78,7 @@ func Fill(ctx context.Context, st store.Store) ([]byte, error) {
 			func() error { return tx.AddFilter(ctx, sampleFilter("f")) },
 			func() error { return tx.PutBlob(ctx, hash, strings.NewReader(string(content))) },
 			func() error { return tx.AddBlueprint(ctx, b) },
+			func() error { return tx.AddPlugin(ctx, samplePlugin("p", "1.0")) },
 			func() error { return tx.AddDeployment(ctx, sampleDeployment("d")) },
 			func() error { return tx.AddNodes(ctx, []store.Node{sampleNode("n")}) },
 			func() error { return tx.AddInstances(ctx, []store.NodeInstance{sampleInstance("n_1")}) },

@@ -39,6 +39,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"Modification", modificationTests},
 		{"Schedule", scheduleTests},
 		{"Group", groupTests},
+		{"Plugin", pluginTests},
 		{"Approval", approvalTests},
 		{"Filter", filterTests},
 		{"Site", siteTests},
