@@ -214,16 +214,19 @@ func (s *Service) mayDelete(ctx context.Context, tx store.Tx, b store.Blueprint,
 		b.ID, strings.Join(ids, ",")))
 }
 
-// dropArchive removes the stored archive if no blueprint refers to it any
-// more, and returns its hash then.
+// dropArchive removes the stored archive if no blueprint and no plugin refers
+// to it any more, and returns its hash then.
 func dropArchive(ctx context.Context, tx store.Tx, hash string) (string, error) {
 	if hash == "" {
 		return "", nil
 	}
-	page, err := tx.ListBlueprints(ctx, store.Query{
-		Filters: []store.Filter{{Field: "archive_hash", Values: []string{hash}}}, Limit: 1,
-	})
-	if err != nil || page.Total > 0 {
+	q := store.Query{Filters: []store.Filter{{Field: "archive_hash", Values: []string{hash}}}, Limit: 1}
+	blueprints, err := tx.ListBlueprints(ctx, q)
+	if err != nil || len(blueprints.Items) > 0 {
+		return "", err
+	}
+	plugins, err := tx.ListPlugins(ctx, q)
+	if err != nil || len(plugins.Items) > 0 {
 		return "", err
 	}
 	return hash, tx.DeleteBlob(ctx, hash)

@@ -26,6 +26,8 @@ type Creation struct {
 	RuntimeOnlyEvaluation bool
 	Caller                string // execution whose token made the request; "" if none
 	GroupID               string // execution group that the creation belongs to; "" for none
+	// SkipPlugins leaves out the check that the plugins it needs were uploaded.
+	SkipPlugins bool
 }
 
 // CreateDeployment stores a deployment and starts the making of its nodes and
@@ -39,6 +41,11 @@ func (s *Service) CreateDeployment(ctx context.Context, c Creation) (store.Deplo
 	if b.State != store.BlueprintUploaded {
 		return store.Deployment{}, refusal(http.StatusBadRequest, "deployment_creation_error", fmt.Sprintf(
 			"Unable to create a deployment based on a blueprint which is not `uploaded` but: `%s`", b.State))
+	}
+	if !c.SkipPlugins {
+		if err := (PluginShelf{s.store, s.library}).checkPlugins(ctx, c.Tenant, b.Plan); err != nil {
+			return store.Deployment{}, err
+		}
 	}
 	if c.Visibility == store.Global && b.Visibility != store.Global {
 		return store.Deployment{}, refusal(http.StatusForbidden, "forbidden_error", fmt.Sprintf(

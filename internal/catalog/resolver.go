@@ -9,15 +9,16 @@ import (
 	"windlass/internal/blueprint/imports"
 )
 
-// resolver finds the imports of a tenant's blueprints: other blueprints of the
-// tenant here, everything else with the resolver it was given.
+// resolver finds the imports of a tenant's blueprints: other blueprints and
+// plugins of the tenant here, everything else with the resolver it was given.
 type resolver struct {
 	imports.Resolver
 	library *Library
 	tenant  string
 }
 
-// NewResolver makes a resolver that finds blueprint: imports in the library.
+// NewResolver makes a resolver that finds blueprint: and plugin: imports in the
+// library.
 func NewResolver(others imports.Resolver, l *Library) imports.TenantResolver {
 	return &resolver{Resolver: others, library: l}
 }
@@ -29,6 +30,9 @@ func (r *resolver) ForTenant(tenant string) imports.Resolver {
 
 // Fetch implements imports.Resolver.
 func (r *resolver) Fetch(ctx context.Context, url, dslVersion string) (*imports.Document, error) {
+	if rest, ok := strings.CutPrefix(url, "plugin:"); ok && r.tenant != "" {
+		return PluginShelf{r.library.store, r.library}.document(ctx, r.tenant, rest, dslVersion)
+	}
 	id, ok := strings.CutPrefix(url, "blueprint:")
 	if !ok || r.tenant == "" {
 		return r.Resolver.Fetch(ctx, url, dslVersion)

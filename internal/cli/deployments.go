@@ -106,6 +106,7 @@ func (a *app) exposedCommand(kind string) *cobra.Command {
 func (a *app) createDeploymentCommand() *cobra.Command {
 	var blueprintID, visibility, display, site, labels string
 	var inputs []string
+	var skipPlugins bool
 	c := leaf("create ID", "Create a deployment of a blueprint", cobra.MaximumNArgs(1), nil)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := a.client(c.Context())
@@ -119,7 +120,7 @@ func (a *app) createDeploymentCommand() *cobra.Command {
 		if id == "" {
 			id = blueprintID
 		}
-		more := object{}
+		more := withoutPluginCheck(skipPlugins)
 		if site != "" {
 			more["site_name"] = site
 		}
@@ -132,6 +133,7 @@ func (a *app) createDeploymentCommand() *cobra.Command {
 		}
 		return a.createDeployment(c.Context(), cl, id, blueprintID, display, visibility, inputs, more)
 	}
+	skipPluginsFlag(c, &skipPlugins)
 	c.Flags().StringVar(&site, "site-name", "", "the site it is at")
 	c.Flags().StringVar(&labels, "labels", "", "its labels: key:value,key:value")
 	c.Flags().StringVarP(&blueprintID, "blueprint-id", "b", "", "the blueprint")
@@ -140,6 +142,17 @@ func (a *app) createDeploymentCommand() *cobra.Command {
 	c.Flags().StringVarP(&visibility, "visibility", "l", "tenant", "private, tenant or global")
 	c.Flags().StringVarP(&a.tenant, "tenant-name", "t", "", "the tenant")
 	return c
+}
+
+func skipPluginsFlag(c *cobra.Command, skip *bool) {
+	c.Flags().BoolVar(skip, "skip-plugins-validation", false, "also if plugins that it needs were not uploaded")
+}
+
+func withoutPluginCheck(skip bool) object {
+	if !skip {
+		return object{}
+	}
+	return object{"skip_plugins_validation": true}
 }
 
 func (a *app) createDeployment(ctx context.Context, cl *client, id, blueprintID, display, visibility string, inputs []string, more object) error {
@@ -215,22 +228,24 @@ func (a *app) deleteDeployment(ctx context.Context, cl *client, id string, force
 func (a *app) initCommand() *cobra.Command {
 	var inputs []string
 	var file string
+	var skipPlugins bool
 	c := leaf("init BLUEPRINT", "Prepare a blueprint in this folder, without a manager", cobra.ExactArgs(1), nil)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := a.client(c.Context())
 		if err != nil {
 			return err
 		}
-		_, _, err = a.prepare(c.Context(), cl, args[0], "", "", file, inputs)
+		_, _, err = a.prepare(c.Context(), cl, args[0], "", "", file, inputs, withoutPluginCheck(skipPlugins))
 		return err
 	}
+	skipPluginsFlag(c, &skipPlugins)
 	c.Flags().StringArrayVarP(&inputs, "inputs", "i", nil, "inputs")
 	c.Flags().StringVarP(&file, "blueprint-filename", "n", "", "the main file")
 	return c
 }
 
 // prepare uploads a blueprint and creates a deployment of it.
-func (a *app) prepare(ctx context.Context, cl *client, path, blueprintID, deploymentID, file string, inputs []string) (string, string, error) {
+func (a *app) prepare(ctx context.Context, cl *client, path, blueprintID, deploymentID, file string, inputs []string, more object) (string, string, error) {
 	if blueprintID == "" {
 		s, err := findSource(path, file)
 		if err != nil {
@@ -249,13 +264,14 @@ func (a *app) prepare(ctx context.Context, cl *client, path, blueprintID, deploy
 	if err != nil {
 		return "", "", err
 	}
-	return id, deploymentID, a.createDeployment(ctx, cl, deploymentID, id, "", "tenant", inputs, nil)
+	return id, deploymentID, a.createDeployment(ctx, cl, deploymentID, id, "", "tenant", inputs, more)
 }
 
 func (a *app) installCommand() *cobra.Command {
 	var blueprintID, deploymentID, file, workflow string
 	var inputs, parameters []string
 	var timeout int
+	var skipPlugins bool
 	c := leaf("install [BLUEPRINT]", "Upload a blueprint, create a deployment and install it", cobra.MaximumNArgs(1), nil)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		ctx := c.Context()
@@ -264,7 +280,7 @@ func (a *app) installCommand() *cobra.Command {
 			return err
 		}
 		if len(args) > 0 {
-			_, deploymentID, err = a.prepare(ctx, cl, args[0], blueprintID, deploymentID, file, inputs)
+			_, deploymentID, err = a.prepare(ctx, cl, args[0], blueprintID, deploymentID, file, inputs, withoutPluginCheck(skipPlugins))
 		} else {
 			deploymentID, err = a.orOnly(ctx, cl, "deployments", deploymentID)
 		}
@@ -278,6 +294,7 @@ func (a *app) installCommand() *cobra.Command {
 		return a.startAndFollow(c, cl, object{"deployment_id": deploymentID, "workflow_id": workflow, "parameters": given},
 			time.Duration(timeout)*time.Second, false, true)
 	}
+	skipPluginsFlag(c, &skipPlugins)
 	f := c.Flags()
 	f.StringVarP(&blueprintID, "blueprint-id", "b", "", "the blueprint's id")
 	f.StringVarP(&deploymentID, "deployment-id", "d", "", "the deployment's id")

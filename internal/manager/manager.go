@@ -71,6 +71,7 @@ type Manager struct {
 	executions *execution.Service
 	scripts    *script.Runner
 	python     *python.Runner
+	plugins    *plugins
 	programs   *stdio.Runner
 	handler    http.Handler
 	listener   net.Listener
@@ -157,13 +158,17 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	if err != nil {
 		return err
 	}
+	if m.plugins, err = newPlugins(m, name, library); err != nil {
+		return err
+	}
 	m.python, err = python.New(python.Config{
-		Root: filepath.Join(m.config.DataDir, "python"), Logger: m.log, Environments: blueprintPlugins{library},
+		Root: filepath.Join(m.config.DataDir, "python"), Logger: m.log, Environments: m.plugins.environments,
 		Memory: m.config.OperationMemory, Bin: m.scripts.Bin(),
 	})
 	if err != nil {
 		return err
 	}
+	m.plugins.workers = m.python
 	m.programs, err = stdio.New(stdio.Config{
 		Root: filepath.Join(m.config.DataDir, "programs"), Logger: m.log, Folder: protocolPlugins{library}.folder, Others: m.python,
 		Bin: m.scripts.Bin(),
@@ -202,11 +207,12 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	}
 	snapshots.Start = m.executions
 	environment.Evaluate, environment.Schedule = m.executions.Evaluate, m.executions.AddSchedule
+	contents := catalog.New(catalog.Config{
+		Store: m.store, Library: library, Executions: m.executions, Evaluator: m.executions, Now: time.Now,
+	})
 	m.handler, err = rest.New(rest.Config{
 		Store: m.store, Access: users, Executions: m.executions, Approvals: approvals,
-		Catalog: catalog.New(catalog.Config{
-			Store: m.store, Library: library, Executions: m.executions, Evaluator: m.executions, Now: time.Now,
-		}),
+		Catalog: contents, Plugins: contents,
 		Files: library, Snapshots: snapshots, Fetch: fetcher(m.config.AllowPrivate), Version: m.config.Version, Host: name, Address: m.config.Listen,
 		Why: m.executions.Why, Stopping: m.stopping, Logger: m.log,
 	})
@@ -259,6 +265,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	work.Go(func() { failed <- m.executions.Run(ctx) })
 	work.Go(func() { m.reviewScripts(ctx) })
+	work.Go(func() { m.plugins.run(ctx) })
 	server := &http.Server{
 		Handler: m.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelWarn),

@@ -18,11 +18,13 @@ import (
 type Packed struct {
 	Path string   // its archive
 	YAML []string // its documents, as files; none if they are in the archive
+	Icon string   // a picture, as a file; "" if there is none
 }
 
-// Unbundle takes an upload apart: a zip with one wagon and documents, a tar.gz
-// of many wagons with a METADATA file that lists each with its documents, or a
-// plugin by itself. Files are unpacked below dir, which exists.
+// Unbundle takes an upload apart: a zip with one wagon, wheel or source archive
+// and documents, a tar.gz of many wagons with a METADATA file that lists each
+// with its documents, or a plugin by itself. Files are unpacked below dir, which
+// exists.
 func Unbundle(file, dir string) ([]Packed, error) {
 	packed, err := unbundle(file, dir)
 	if err != nil {
@@ -37,40 +39,72 @@ func unbundle(file, dir string) ([]Packed, error) {
 		return nil, err
 	}
 	defer a.close()
-	var wagons, documents []string
-	list := ""
-	for _, name := range a.names {
-		base := path.Base(name)
-		switch {
-		case path.Ext(base) == ".wgn":
-			wagons = append(wagons, name)
-		case path.Ext(base) == ".yaml" || path.Ext(base) == ".yml":
-			documents = append(documents, name)
-		case base == "METADATA" && !isWheelInfo(name):
-			list = name
-		}
-	}
+	c := a.contents()
 	switch {
-	case len(wagons) == 0:
+	case len(c.packages) == 0 && len(c.wagons) == 0:
 		return []Packed{{Path: file}}, nil
-	case list != "":
-		return a.caravan(list, dir)
-	case len(wagons) > 1:
-		return nil, invalid("Archive must include one wgn file; this one has %d", len(wagons))
+	case c.list != "":
+		return a.caravan(c.list, dir)
+	case len(c.wagons) > 1 || len(c.wagons) == 0 && len(c.packages) > 1:
+		return nil, invalid("Archive must include one wgn file; this one has %d", max(len(c.wagons), len(c.packages)))
 	}
+	one := append(c.wagons, c.packages...)[0]
 	if err := a.extract(dir, func(name string) string {
-		if name == wagons[0] || slices.Contains(documents, name) {
+		if name == one || name == c.icon || slices.Contains(c.documents, name) {
 			return inside("", strings.TrimPrefix(name, "./"))
 		}
 		return ""
 	}); err != nil {
 		return nil, err
 	}
-	p := Packed{Path: filepath.Join(dir, filepath.FromSlash(wagons[0]))}
-	for _, d := range documents {
-		p.YAML = append(p.YAML, filepath.Join(dir, filepath.FromSlash(d)))
+	place := func(name string) string {
+		return filepath.Join(dir, filepath.FromSlash(strings.TrimPrefix(name, "./")))
+	}
+	p := Packed{Path: place(one)}
+	for _, d := range c.documents {
+		p.YAML = append(p.YAML, place(d))
+	}
+	if c.icon != "" {
+		p.Icon = place(c.icon)
 	}
 	return []Packed{p}, nil
+}
+
+// contents are the parts of an upload, by their names in it.
+type contents struct {
+	wagons    []string
+	packages  []string // wheels and source archives beside documents
+	documents []string
+	icon      string
+	list      string // METADATA of a caravan
+}
+
+func (a *archiveFiles) contents() contents {
+	var c contents
+	loose := true // there is nothing but archives, documents and pictures
+	for _, name := range a.names {
+		base := path.Base(name)
+		top := !strings.Contains(strings.TrimPrefix(name, "./"), "/")
+		switch ext := path.Ext(base); {
+		case ext == ".wgn":
+			c.wagons = append(c.wagons, name)
+		case ext == ".yaml" || ext == ".yml":
+			c.documents = append(c.documents, name)
+			loose = loose && top
+		case base == "icon.png":
+			c.icon = name
+		case base == "METADATA" && !isWheelInfo(name):
+			c.list = name
+		case top && slices.Contains([]string{".whl", ".zip", ".tgz", ".gz"}, ext):
+			c.packages = append(c.packages, name)
+		default:
+			loose = false
+		}
+	}
+	if !loose {
+		c.packages = nil // the archive is a plugin itself, whatever else it has
+	}
+	return c
 }
 
 // caravan unpacks all that the METADATA file lists.
@@ -134,11 +168,7 @@ func (m *Metadata) AddYAML(files []string) error {
 		if err != nil {
 			return fmt.Errorf("read a plugin's document: %w", err)
 		}
-		y := YAML{Name: filepath.Base(file), Text: text}
-		if v := yamlVersion.FindStringSubmatch(y.Name); v != nil {
-			y.DSLVersion = v[1]
-		}
-		m.YAML = append(m.YAML, y)
+		m.YAML = append(m.YAML, Document(filepath.Base(file), text))
 	}
 	return nil
 }

@@ -2,17 +2,15 @@ package plugin
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"windlass/internal/blueprint/plan"
 	"windlass/internal/operation"
@@ -21,18 +19,27 @@ import (
 
 // Catalog knows the plugins that were uploaded.
 type Catalog interface {
-	// Plugin returns the best uploaded plugin that the tenant may use and that
-	// fits what a blueprint asks for: the package's name and, if told, its
-	// version. An error that wraps fs.ErrNotExist tells that there is none.
-	Plugin(ctx context.Context, tenant string, p plan.Plugin) (Uploaded, error)
+	// Plugins returns the uploaded plugins that the tenant may use and that fit
+	// what a blueprint asks for: the package's name and, if told, its version.
+	// The newest comes first; none is no error.
+	Plugins(ctx context.Context, tenant string, p plan.Plugin) ([]Uploaded, error)
+	// Archive copies the plugin's archive to a file, which the caller removes.
+	Archive(ctx context.Context, u Uploaded) (file string, err error)
 }
 
 // Uploaded is a plugin that was uploaded.
 type Uploaded struct {
-	ID   string
-	Path string // of its archive
+	ID string
 	// Tenant owns it; its installation is shared by all who may use it.
-	Tenant string
+	Tenant   string
+	Metadata *Metadata
+}
+
+// Progress is how far the installation of an uploaded plugin is.
+type Progress struct {
+	Plugin Uploaded
+	Done   bool
+	Err    error // why it failed; nil unless Done
 }
 
 // Environments finds the environments of plugins, and installs them when they
@@ -42,12 +49,16 @@ type Environments struct {
 	Store *Store
 	// Catalog knows uploaded plugins; nil knows none.
 	Catalog Catalog
-	// BlueprintDir returns the folder of a blueprint; nil: plugins are not taken
-	// from blueprints.
+	// BlueprintDir returns the folder of a blueprint, which is another one when
+	// its content is; nil: plugins are not taken from blueprints.
 	BlueprintDir func(ctx context.Context, tenant, blueprintID string) (string, error)
 	// Fetch downloads a plugin's source; nil: none is downloaded. The file is
 	// removed by the caller.
 	Fetch func(ctx context.Context, url string) (file string, err error)
+	// Progress is told of installations of uploaded plugins; nil: nobody is.
+	Progress func(ctx context.Context, p Progress)
+
+	fit sync.Map // id of an uploaded plugin to whether it fits this machine
 }
 
 var _ python.Environments = (*Environments)(nil)
@@ -58,26 +69,30 @@ var ownPlugins = []string{
 	"agent_installer",
 }
 
+// Own tells whether a plugin of that name comes with the manager.
+func Own(name string) bool { return slices.Contains(ownPlugins, name) }
+
 // Environment implements python.Environments.
 func (e *Environments) Environment(ctx context.Context, q python.Query) (python.Environment, error) {
 	p := q.Plugin
-	if slices.Contains(ownPlugins, p.Name) {
-		return e.plain(ctx), nil
+	if Own(p.Name) {
+		return plain, nil
 	}
-	if p.PackageName != nil && e.Catalog != nil {
-		found, err := e.Catalog.Plugin(ctx, q.Tenant, p)
-		if err == nil {
-			return e.install(ctx, Request{Scope: Scope{Tenant: found.Tenant}, Path: found.Path, ID: found.ID})
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
+	if p.PackageName != nil && *p.PackageName != "" && e.Catalog != nil {
+		found, ok, err := e.choose(ctx, q.Tenant, p)
+		if err != nil {
 			return python.Environment{}, fmt.Errorf("look for the plugin %s: %w", p.Name, err)
+		}
+		if ok {
+			i, err := e.Install(ctx, found)
+			return environment(i), verdict(err)
 		}
 	}
 	if p.Source != nil && *p.Source != "" {
 		return e.fromSource(ctx, q)
 	}
-	if p.PackageName == nil {
-		return e.plain(ctx), nil // modules of the standard library
+	if p.PackageName == nil || *p.PackageName == "" || !p.Install {
+		return plain, nil
 	}
 	wanted := *p.PackageName
 	if p.PackageVersion != nil && *p.PackageVersion != "" {
@@ -86,57 +101,126 @@ func (e *Environments) Environment(ctx context.Context, q python.Query) (python.
 	return python.Environment{}, unusable("No source or managed plugin found for %s (package %s): upload it with cfy plugins upload", p.Name, wanted)
 }
 
-// plain is the environment without any plugin.
-func (e *Environments) plain(ctx context.Context) python.Environment {
-	if all := e.Store.Interpreters(ctx); len(all) > 0 {
-		return python.Environment{Python: all[0].Path}
+// choose returns the newest uploaded plugin that fits this machine; the newest
+// of all if none does, so that its installation tells why.
+func (e *Environments) choose(ctx context.Context, tenant string, p plan.Plugin) (Uploaded, bool, error) {
+	all, err := e.Catalog.Plugins(ctx, tenant, p)
+	if err != nil || len(all) == 0 {
+		return Uploaded{}, false, err
 	}
-	return python.Environment{}
+	for _, u := range all {
+		fits, known := e.fit.Load(u.ID)
+		if !known {
+			fits = e.Store.Check(ctx, u.Metadata).Fits()
+			e.fit.Store(u.ID, fits)
+		}
+		if fits.(bool) {
+			return u, true, nil
+		}
+	}
+	return all[0], true, nil
 }
 
-func (e *Environments) install(ctx context.Context, r Request) (python.Environment, error) {
-	i, err := e.Store.Install(ctx, r)
-	var unfit *UnfitError
-	switch {
-	case errors.As(err, &unfit), errors.Is(err, ErrInvalid):
-		return python.Environment{}, unusable("%s", err)
-	case err != nil:
-		return python.Environment{}, err
+// plain is the environment without any plugin: what the interpreter has itself.
+var plain = python.Environment{Key: "python"}
+
+// Install installs an uploaded plugin, unless it is installed already.
+func (e *Environments) Install(ctx context.Context, u Uploaded) (Installed, error) {
+	scope := Scope{Tenant: u.Tenant}
+	name, version := u.Metadata.PackageName, u.Metadata.PackageVersion
+	if i, err := e.Store.Get(scope, name, version, u.ID); err == nil {
+		return i, nil
 	}
-	return python.Environment{Key: i.Dir + "#" + i.Key, Python: i.Python, Path: i.Path}, nil
+	e.tell(ctx, Progress{Plugin: u})
+	i, err := e.installUploaded(ctx, u, Request{Scope: scope, ID: u.ID, Name: name, Version: version})
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return i, cause // whoever comes next installs it
+	}
+	e.tell(ctx, Progress{Plugin: u, Done: true, Err: err})
+	return i, err
+}
+
+func (e *Environments) installUploaded(ctx context.Context, u Uploaded, r Request) (Installed, error) {
+	file, err := e.Catalog.Archive(ctx, u)
+	if err != nil {
+		return Installed{}, fmt.Errorf("fetch the archive of the plugin %s %s: %w", r.Name, r.Version, err)
+	}
+	defer os.Remove(file)
+	r.Path = file
+	return e.Store.Install(ctx, r)
+}
+
+func (e *Environments) tell(ctx context.Context, p Progress) {
+	if e.Progress != nil {
+		e.Progress(ctx, p)
+	}
+}
+
+func environment(i Installed) python.Environment {
+	return python.Environment{Key: i.EnvironmentKey(), Python: i.Python, Path: i.Path}
+}
+
+// EnvironmentKey is the key of the environment that the installation is.
+func (i Installed) EnvironmentKey() string { return i.Dir + "#" + i.Key }
+
+// verdict tells operations that trying again won't help, where that is so.
+func verdict(err error) error {
+	var unfit *UnfitError
+	if errors.As(err, &unfit) || errors.Is(err, ErrInvalid) {
+		return unusable("%s", err)
+	}
+	return err
 }
 
 // fromSource installs a plugin for one deployment: from a URL, or from the
-// folder plugins of its blueprint, where it lies as a folder or an archive.
+// folder plugins of its blueprint, where it lies as a folder or an archive. A
+// folder that is no package is used where it is.
 func (e *Environments) fromSource(ctx context.Context, q python.Query) (python.Environment, error) {
 	source := *q.Plugin.Source
-	r := Request{Scope: Scope{Tenant: q.Tenant, DeploymentID: q.DeploymentID}}
+	if u, err := url.Parse(source); err == nil && (u.Scheme == "http" || u.Scheme == "https" || u.Scheme == "ftp") {
+		return e.forDeployment(ctx, q, source, func() (string, func(), error) { return e.download(ctx, q, source) })
+	}
+	path, err := e.inBlueprint(ctx, q, source)
+	if err != nil {
+		return python.Environment{}, err
+	}
+	if isPlainFolder(path) {
+		return python.Environment{Key: path, Path: []string{path}}, nil
+	}
+	return e.forDeployment(ctx, q, path, func() (string, func(), error) { return path, func() {}, nil })
+}
+
+// forDeployment installs what open gives for one deployment, unless that was
+// done already: origin names where it comes from.
+func (e *Environments) forDeployment(
+	ctx context.Context, q python.Query, origin string, open func() (path string, done func(), err error),
+) (python.Environment, error) {
+	scope := Scope{Tenant: q.Tenant, DeploymentID: q.DeploymentID}
+	if i, err := e.Store.From(scope, origin); err == nil {
+		return environment(i), nil
+	}
+	path, done, err := open()
+	if err != nil {
+		return python.Environment{}, err
+	}
+	defer done()
+	r := Request{Scope: scope, Path: path, ID: "source-" + q.DeploymentID + "-" + shortHash(origin), Origin: origin}
 	if q.Plugin.InstallArguments != nil {
 		r.Arguments = strings.Fields(*q.Plugin.InstallArguments)
 	}
-	if u, err := url.Parse(source); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
-		if e.Fetch == nil {
-			return python.Environment{}, unusable("the plugin %s comes from %s, and plugins are not downloaded here", q.Plugin.Name, source)
-		}
-		file, err := e.Fetch(ctx, source)
-		if err != nil {
-			return python.Environment{}, fmt.Errorf("download the plugin %s: %w", q.Plugin.Name, err)
-		}
-		defer os.Remove(file)
-		r.Path = file
-	} else {
-		path, err := e.inBlueprint(ctx, q, source)
-		if err != nil {
-			return python.Environment{}, err
-		}
-		r.Path = path
+	i, err := e.Store.Install(ctx, r)
+	return environment(i), verdict(err)
+}
+
+func (e *Environments) download(ctx context.Context, q python.Query, source string) (string, func(), error) {
+	if e.Fetch == nil {
+		return "", nil, unusable("the plugin %s comes from %s, and plugins are not downloaded here", q.Plugin.Name, source)
 	}
-	id, err := contentID(r.Path)
+	file, err := e.Fetch(ctx, source)
 	if err != nil {
-		return python.Environment{}, fmt.Errorf("read the plugin %s: %w", q.Plugin.Name, err)
+		return "", nil, fmt.Errorf("download the plugin %s: %w", q.Plugin.Name, err)
 	}
-	r.ID = "source-" + q.DeploymentID + "-" + id
-	return e.install(ctx, r)
+	return file, func() { _ = os.Remove(file) }, nil
 }
 
 func (e *Environments) inBlueprint(ctx context.Context, q python.Query, source string) (string, error) {
@@ -147,40 +231,32 @@ func (e *Environments) inBlueprint(ctx context.Context, q python.Query, source s
 	if err != nil {
 		return "", fmt.Errorf("open the blueprint of the plugin %s: %w", q.Plugin.Name, err)
 	}
-	if !filepath.IsLocal(source) {
+	if !filepath.IsLocal(filepath.FromSlash(source)) {
 		return "", unusable("the source %q of the plugin %s leads out of the blueprint's folder plugins", source, q.Plugin.Name)
 	}
 	for _, ending := range []string{"", ".zip", ".tar.gz", ".tgz", ".wgn", ".whl"} {
-		path := filepath.Join(dir, "plugins", source+ending)
+		path := filepath.Join(dir, "plugins", filepath.FromSlash(source)+ending)
 		if _, err := os.Stat(path); err == nil {
 			return path, nil
 		}
 	}
-	return "", unusable("the plugin %s should be at plugins/%s of the blueprint %s, and isn't there", q.Plugin.Name, source, q.BlueprintID)
+	return "", unusable("plugin %s is not in the blueprint's archive: there is no folder plugins/%s in blueprint %s, and no archive of that name",
+		q.Plugin.Name, source, q.BlueprintID)
 }
 
-// contentID names a file or folder by what is in it.
-func contentID(path string) (string, error) {
-	h := sha256.New()
-	err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
+// isPlainFolder tells whether path is a folder of modules that nothing is
+// installed from.
+func isPlainFolder(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	for _, name := range []string{"setup.py", "setup.cfg", "pyproject.toml"} {
+		if _, err := os.Stat(filepath.Join(path, name)); !errors.Is(err, fs.ErrNotExist) {
+			return false
 		}
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		rel, err := filepath.Rel(path, name)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(h, "%q\n", rel)
-		n, err := io.Copy(h, f)
-		fmt.Fprintf(h, "\n%d\n", n)
-		return err
-	})
-	return hex.EncodeToString(h.Sum(nil))[:16], err
+	}
+	return true
 }
 
 func unusable(format string, args ...any) error {

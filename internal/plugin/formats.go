@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"windlass/internal/value"
@@ -84,15 +85,53 @@ func readWheel(a *archiveFiles, fileName string) (*Metadata, error) {
 	if m.PackageVersion == "" {
 		return nil, invalid("its METADATA tells no version")
 	}
-	if tags, ok := wheelTags(fileName); ok {
-		m.SupportedPlatform = strings.Join(tags.platforms, ".")
+	t, ok := wheelTags(fileName)
+	if !ok { // it came under another name
+		if fileName, err = a.wheelName(path.Dir(name), m); err != nil {
+			return nil, err
+		}
+		t, _ = wheelTags(fileName)
+		m.ArchiveName, m.Wheels = fileName, []string{fileName}
 	}
+	m.SupportedPlatform = strings.Join(t.platforms, ".")
 	for _, folder := range folders(a) {
 		if m.YAML, err = a.yamls(folder); err != nil || len(m.YAML) > 0 {
 			break
 		}
 	}
 	return m, err
+}
+
+// wheelName is the file name that a wheel should have.
+func (a *archiveFiles) wheelName(info string, m *Metadata) (string, error) {
+	data, err := a.readFile(path.Join(info, "WHEEL"))
+	if err != nil {
+		return "", invalid("its name is none that a wheel can have, and it has no file WHEEL that tells more")
+	}
+	var parts [3][]string
+	for _, line := range strings.Split(string(data), "\n") {
+		tag, ok := strings.CutPrefix(strings.TrimSpace(line), "Tag:")
+		if !ok {
+			continue
+		}
+		words := strings.Split(strings.TrimSpace(tag), "-")
+		if len(words) != len(parts) {
+			return "", invalid("its file WHEEL has the tag %q, which is none", tag)
+		}
+		for i, w := range words {
+			if !slices.Contains(parts[i], w) {
+				parts[i] = append(parts[i], w)
+			}
+		}
+	}
+	if parts[0] == nil {
+		return "", invalid("its file WHEEL has no tag")
+	}
+	name := strings.ReplaceAll(m.PackageName, "-", "_") + "-" + strings.ReplaceAll(m.PackageVersion, "-", "_")
+	for _, p := range parts {
+		name += "-" + strings.Join(p, ".")
+	}
+	return name + ".whl", nil
 }
 
 // folders lists the top of an archive and its first folders, where documents

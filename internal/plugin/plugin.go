@@ -127,6 +127,15 @@ func asYAML(name string) (version string, ok bool) {
 	return version, true
 }
 
+// Document makes a plugin's document of a file.
+func Document(name string, text []byte) YAML {
+	y := YAML{Name: name, Text: text}
+	if m := yamlVersion.FindStringSubmatch(name); m != nil {
+		y.DSLVersion = m[1]
+	}
+	return y
+}
+
 // Document returns the document for a version of the language such as 1_4: the
 // one made for it, else that of the highest version below, else any.
 func (m *Metadata) Document(dslVersion string) (YAML, bool) {

@@ -7,6 +7,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -381,20 +383,27 @@ func TestInstall(t *testing.T) {
 	if _, err := s.Install(t.Context(), plugin.Request{Scope: scope, Path: save(t, "b.wgn", wagonFiles(t, "1.10").targz(t)), ID: "two"}); err != nil {
 		t.Fatal(err)
 	}
+	beside, err := s.Install(t.Context(), plugin.Request{Scope: scope, Path: path, ID: "three"})
+	if err != nil || beside.Dir == i.Dir {
+		t.Errorf("another plugin of the same version takes the place of one that may be in use: %v %v", beside, err)
+	}
+	if err := s.Remove(t.Context(), beside); err != nil {
+		t.Error(err)
+	}
 	list, err := s.List("t")
 	if err != nil || len(list) != 2 || list[0].PackageVersion != "1.2" || list[1].PackageVersion != "1.10" {
 		t.Errorf("%v %v", list, err)
 	}
-	if err := s.Remove(t.Context(), scope, "Demo_Plugin", "1.2"); err != nil {
+	if err := s.Remove(t.Context(), i); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Remove(t.Context(), scope, "Demo_Plugin", "1.2"); err != nil {
+	if err := s.Remove(t.Context(), i); err != nil {
 		t.Errorf("a second time: %v", err)
 	}
-	if _, err := s.Get(scope, "demo-plugin", "1.2"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.Get(scope, "demo-plugin", "1.2", "one"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
-	if _, err := s.Get(scope, "demo-plugin", "1.10"); err != nil {
+	if _, err := s.Get(scope, "Demo_Plugin", "1.10", "two"); err != nil {
 		t.Errorf("%v", err)
 	}
 	if list, err := s.List("nobody"); err != nil || len(list) != 0 {
@@ -409,7 +418,7 @@ func TestInstallRefuses(t *testing.T) {
 	evil["demo-plugin/wheels/demo_dep-1.0-py3-none-any.whl"] = string(files{
 		"../../../../evil.py": "x", "demo_dep-1.0.dist-info/METADATA": "Name: demo-dep\nVersion: 1.0\n",
 	}.zip(t))
-	r := plugin.Request{Scope: plugin.Scope{Tenant: "t"}, Path: save(t, "a.wgn", evil.zip(t))}
+	r := plugin.Request{Scope: plugin.Scope{Tenant: "t"}, Path: save(t, "a.wgn", evil.zip(t)), ID: "x"}
 	if _, err := s.Install(t.Context(), r); !errors.Is(err, plugin.ErrInvalid) || !strings.Contains(err.Error(), "leads out of the archive") {
 		t.Errorf("%v", err)
 	}
@@ -431,14 +440,43 @@ func TestInstallRefuses(t *testing.T) {
 	}
 }
 
-// catalog has one uploaded plugin.
-type catalog struct{ uploaded plugin.Uploaded }
+// catalog has uploaded plugins, the newest first, by their archives.
+type catalog struct {
+	plugins  []plugin.Uploaded
+	archives map[string][]byte
+	opened   atomic.Int32
+}
 
-func (c catalog) Plugin(_ context.Context, _ string, p plan.Plugin) (plugin.Uploaded, error) {
-	if *p.PackageName != "demo-plugin" {
-		return plugin.Uploaded{}, fs.ErrNotExist
+func (c *catalog) add(t *testing.T, id, name string, data []byte) {
+	t.Helper()
+	m, err := plugin.Read(save(t, name, data))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return c.uploaded, nil
+	c.plugins = append(c.plugins, plugin.Uploaded{ID: id, Tenant: "t", Metadata: m})
+	if c.archives == nil {
+		c.archives = map[string][]byte{}
+	}
+	c.archives[id] = data
+}
+
+func (c *catalog) Plugins(_ context.Context, _ string, p plan.Plugin) (found []plugin.Uploaded, _ error) {
+	for _, u := range c.plugins {
+		if *p.PackageName == u.Metadata.PackageName && (p.PackageVersion == nil || *p.PackageVersion == u.Metadata.PackageVersion) {
+			found = append(found, u)
+		}
+	}
+	return found, nil
+}
+
+func (c *catalog) Archive(_ context.Context, u plugin.Uploaded) (string, error) {
+	c.opened.Add(1)
+	f, err := os.CreateTemp("", "plugin-*.wgn")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(c.archives[u.ID])
+	return f.Name(), errors.Join(err, f.Close())
 }
 
 // The whole way: a blueprint's plugin is installed when its first operation
@@ -450,9 +488,21 @@ func TestEnvironments(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(blueprint, "plugins", "zipped.zip"), sourceFiles.zip(t), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	plainFolder := files{"plain/plain_module.py": "def create(**_):\n    return 'plain'\n"}
+	plainFolder.folder(t, filepath.Join(blueprint, "plugins"))
+	known := &catalog{}
+	foreign := wagonFiles(t, "1.3")
+	foreign["demo-plugin/package.json"] = strings.ReplaceAll(strings.ReplaceAll(packageJSON, "VERSION", "1.3"), `"any"`, `"win_amd64"`)
+	known.add(t, "p2", "a.wgn", foreign.zip(t))
+	known.add(t, "p1", "a.wgn", wagonFiles(t, "1.2").zip(t))
+	known.add(t, "p0", "a.wgn", wagonFiles(t, "1.1").zip(t))
+	var progress []string
 	e := &plugin.Environments{
-		Store:        newStore(t),
-		Catalog:      catalog{plugin.Uploaded{ID: "p1", Path: save(t, "a.wgn", wagonFiles(t, "1.2").zip(t)), Tenant: "t"}},
+		Store:   newStore(t),
+		Catalog: known,
+		Progress: func(_ context.Context, p plugin.Progress) {
+			progress = append(progress, fmt.Sprint(p.Plugin.ID, " ", p.Done, " ", p.Err))
+		},
 		BlueprintDir: func(context.Context, string, string) (string, error) { return blueprint, nil },
 	}
 	runner, err := python.New(python.Config{Root: t.TempDir(), Environments: e})
@@ -476,7 +526,22 @@ func TestEnvironments(t *testing.T) {
 	if list[0] != "1.2" || list[1] != "of the dependency" || !strings.HasSuffix(list[2].(string), filepath.Join("t", "demo-plugin", "1.2", "venv")) {
 		t.Errorf("%v", list)
 	}
-	for _, source := range []string{"src-1", "zipped"} {
+	for _, version := range []string{"1.1", "1.2"} { // several versions, side by side
+		result, err := run("demo_plugin.ops.create", plan.Plugin{Name: "demo", PackageName: ptr("demo-plugin"), PackageVersion: ptr(version)})
+		if list, _ := result.([]any); err != nil || len(list) == 0 || list[0] != version {
+			t.Errorf("%s: %v %v", version, result, err)
+		}
+	}
+	if n := known.opened.Load(); n != 2 {
+		t.Errorf("%d archives were unpacked for two installations", n)
+	}
+	if d := cmp.Diff([]string{"p1 false <nil>", "p1 true <nil>", "p0 false <nil>", "p0 true <nil>"}, progress); d != "" {
+		t.Error(d)
+	}
+	if result, err := run("plain_module.create", plan.Plugin{Name: "plain", Source: ptr("plain")}); err != nil || result != "plain" {
+		t.Errorf("%v %v", result, err)
+	}
+	for _, source := range []string{"src-1", "zipped", "src-1"} {
 		result, err = run("src_plugin.ops.create", plan.Plugin{Name: "src", Source: ptr(source)})
 		if err != nil || result != "from source" {
 			t.Errorf("%s: %v %v", source, result, err)
@@ -486,8 +551,9 @@ func TestEnvironments(t *testing.T) {
 		p    plan.Plugin
 		want string
 	}{
-		{plan.Plugin{Name: "x", PackageName: ptr("x-plugin"), PackageVersion: ptr("3")}, "No source or managed plugin found for x (package x-plugin 3)"},
-		{plan.Plugin{Name: "x", Source: ptr("gone")}, "should be at plugins/gone of the blueprint b"},
+		{plan.Plugin{Name: "x", PackageName: ptr("demo-plugin"), PackageVersion: ptr("1.3")}, "it was built for the platform win_amd64"},
+		{plan.Plugin{Name: "x", Install: true, PackageName: ptr("x-plugin"), PackageVersion: ptr("3")}, "No source or managed plugin found for x (package x-plugin 3)"},
+		{plan.Plugin{Name: "x", Source: ptr("gone")}, "there is no folder plugins/gone in blueprint b"},
 		{plan.Plugin{Name: "x", Source: ptr("../../etc")}, "leads out of the blueprint's folder plugins"},
 		{plan.Plugin{Name: "x", Source: ptr("https://example.com/x.zip")}, "plugins are not downloaded here"},
 	} {
@@ -496,6 +562,9 @@ func TestEnvironments(t *testing.T) {
 		if !errors.As(err, &failure) || failure.Verdict != operation.NonRecoverable || !strings.Contains(failure.Message, c.want) {
 			t.Errorf("%v", err)
 		}
+	}
+	if scopes, err := e.Store.Deployments(); err != nil || len(scopes) != 1 || scopes[0] != (plugin.Scope{Tenant: "t", DeploymentID: "d"}) {
+		t.Errorf("%v %v", scopes, err)
 	}
 	if err := e.Store.RemoveDeployment("t", "d"); err != nil {
 		t.Error(err)
@@ -531,6 +600,23 @@ func TestUnbundle(t *testing.T) {
 	}.targz(t)), dir)
 	if err != nil || len(packed) != 2 || packed[1].Path != filepath.Join(dir, "c/b/b.wgn") || len(packed[1].YAML) != 2 {
 		t.Errorf("%v %v", packed, err)
+	}
+	dir = t.TempDir()
+	packed, err = plugin.Unbundle(save(t, "p.zip", files{
+		"demo_plugin-1.2-py3-none-any.whl": string(demoWheel(t, "1.2")), "plugin.yaml": "x: 1", "icon.png": "png",
+	}.zip(t)), dir)
+	want = []plugin.Packed{{
+		Path: filepath.Join(dir, "demo_plugin-1.2-py3-none-any.whl"), YAML: []string{filepath.Join(dir, "plugin.yaml")},
+		Icon: filepath.Join(dir, "icon.png"),
+	}}
+	if d := cmp.Diff(want, packed); d != "" || err != nil {
+		t.Errorf("%s %v", d, err)
+	}
+	for _, data := range [][]byte{demoWheel(t, "1.2"), sourceFiles.zip(t)} { // they hold archives of nobody
+		alone := save(t, "upload", data)
+		if packed, err := plugin.Unbundle(alone, t.TempDir()); err != nil || len(packed) != 1 || packed[0].Path != alone {
+			t.Errorf("%v %v", packed, err)
+		}
 	}
 	alone := save(t, "a.wgn", []byte(wagon))
 	if packed, err := plugin.Unbundle(alone, t.TempDir()); err != nil || len(packed) != 1 || packed[0].Path != alone {

@@ -85,7 +85,9 @@ type Installed struct {
 	Path   []string
 	// Notes say what is unusual about the installation.
 	Notes []string
-	Dir   string `json:"-"`
+	// Origin is that of the request; see Store.From.
+	Origin string `json:",omitempty"`
+	Dir    string `json:"-"`
 }
 
 // Scope is where a plugin is installed: for a tenant or, if DeploymentID is
@@ -105,9 +107,21 @@ func (s *Store) dir(scope Scope, name, version string) string {
 // recordName is the file that tells that an installation is complete.
 const recordName = "plugin.json"
 
-// Get returns the installation of a plugin; fs.ErrNotExist if there is none.
-func (s *Store) Get(scope Scope, name, version string) (Installed, error) {
-	return readInstalled(s.dir(scope, name, version))
+// place is the folder that a plugin is installed in, and the one that it is
+// installed in while another plugin of that name and version is in the first.
+func (s *Store) place(scope Scope, name, version, key string) (dir, other string) {
+	dir = s.dir(scope, name, version)
+	return dir, dir + "-" + shortHash(key)
+}
+
+// Get returns the installation of a plugin with that key; fs.ErrNotExist if
+// there is none.
+func (s *Store) Get(scope Scope, name, version, key string) (Installed, error) {
+	dir, other := s.place(scope, name, version, key)
+	if i, err := readInstalled(dir); err == nil && i.Key == key {
+		return i, nil
+	}
+	return readInstalled(other)
 }
 
 func readInstalled(dir string) (Installed, error) {
@@ -156,29 +170,40 @@ type Request struct {
 	Scope Scope
 	Path  string // the archive, or the folder
 	// ID names the content, such as the plugin's id: what is installed under the
-	// same one is left as it is.
+	// same one is left as it is. Required.
 	ID string
+	// Name and Version are the package's, if they are known; "": as the archive
+	// tells them.
+	Name, Version string
+	// Origin is what From finds the installation by; "": it is not found so.
+	Origin string
 	// Arguments are handed to pip, where that is used.
 	Arguments []string
 }
 
-// Install installs a plugin, unless it is installed already. What was there of
-// the same name and version but with another ID is replaced. Nobody may use it
-// meanwhile. A failed installation leaves nothing. A plugin that does not fit
-// is an *UnfitError.
+// Install installs a plugin, unless it is installed already. Another one of the
+// same name and version stays beside it: it may be in use. A failed installation
+// leaves nothing. A plugin that does not fit is an *UnfitError.
 func (s *Store) Install(ctx context.Context, r Request) (Installed, error) {
+	if r.ID == "" {
+		return Installed{}, errors.New("install a plugin: the request has no ID")
+	}
 	m, err := Read(r.Path)
 	if err != nil {
 		return Installed{}, err
 	}
+	m.PackageName, m.PackageVersion = first(r.Name, m.PackageName), first(r.Version, m.PackageVersion)
 	dir := s.dir(r.Scope, m.PackageName, m.PackageVersion)
-	unlock, err := s.lock(ctx, dir)
+	unlock, err := s.lock(ctx, filepath.Dir(dir)) // all versions: they may be in each other's way
 	if err != nil {
 		return Installed{}, err
 	}
 	defer unlock()
-	if i, err := readInstalled(dir); err == nil && i.Key == r.ID && r.ID != "" {
-		return i, nil
+	if i, err := s.Get(r.Scope, m.PackageName, m.PackageVersion, r.ID); err == nil {
+		return i, s.remember(r, i.Dir)
+	}
+	if _, err := os.Stat(filepath.Join(dir, recordName)); err == nil {
+		_, dir = s.place(r.Scope, m.PackageName, m.PackageVersion, r.ID)
 	}
 	report := s.Check(ctx, m)
 	if !report.Fits() {
@@ -193,6 +218,9 @@ func (s *Store) Install(ctx context.Context, r Request) (Installed, error) {
 	i, err := s.install(ctx, r, m, report.Interpreter, dir)
 	if err != nil {
 		return Installed{}, errors.Join(fmt.Errorf("install the plugin %s %s: %w", m.PackageName, m.PackageVersion, err), os.RemoveAll(dir))
+	}
+	if err := s.remember(r, dir); err != nil {
+		return Installed{}, err
 	}
 	s.cfg.Logger.Info("installed a plugin", "plugin", m.PackageName, "version", m.PackageVersion,
 		"python", report.Interpreter.Version(), "took", time.Since(began).Round(time.Millisecond))
@@ -211,7 +239,7 @@ func (e *UnfitError) Error() string {
 }
 
 func (s *Store) install(ctx context.Context, r Request, m *Metadata, python Interpreter, dir string) (Installed, error) {
-	i := Installed{Key: r.ID, PackageName: m.PackageName, PackageVersion: m.PackageVersion, Python: python.Path, Dir: dir}
+	i := Installed{Key: r.ID, PackageName: m.PackageName, PackageVersion: m.PackageVersion, Python: python.Path, Origin: r.Origin, Dir: dir}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return i, err
 	}
@@ -367,37 +395,6 @@ func copyFolder(from, to string) error {
 		}
 		return os.WriteFile(target, data, 0o644)
 	})
-}
-
-// Remove removes an installation. One that isn't there is none to remove.
-// Nobody may use it.
-func (s *Store) Remove(ctx context.Context, scope Scope, name, version string) error {
-	dir := s.dir(scope, name, version)
-	unlock, err := s.lock(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	// The record goes first: what is left of a broken removal is no installation.
-	if err := os.Remove(filepath.Join(dir, recordName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove the plugin %s %s: %w", name, version, err)
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("remove the plugin %s %s: %w", name, version, err)
-	}
-	_ = os.Remove(filepath.Dir(dir)) // if it was the last version
-	return nil
-}
-
-// RemoveDeployment removes what was installed for a deployment alone.
-func (s *Store) RemoveDeployment(tenant, deploymentID string) error {
-	if !filepath.IsLocal(deploymentID) || !filepath.IsLocal(tenant) {
-		return fmt.Errorf("remove the plugins of a deployment: %q is no name of one", deploymentID)
-	}
-	if err := os.RemoveAll(filepath.Join(s.cfg.Root, "source_plugins", tenant, deploymentID)); err != nil {
-		return fmt.Errorf("remove the plugins of deployment %s: %w", deploymentID, err)
-	}
-	return nil
 }
 
 // lock waits until nobody else works on a folder.

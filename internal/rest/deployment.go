@@ -231,6 +231,7 @@ func (s *server) putDeployment(w http.ResponseWriter, r *request) error {
 	c := catalog.Creation{
 		Tenant: r.tenant, ID: id, BlueprintID: r.str("blueprint_id"), Inputs: r.dict("inputs"), DisplayName: r.str("display_name"),
 		SiteName: r.str("site_name"), RuntimeOnlyEvaluation: r.flag("runtime_only_evaluation"), Caller: r.actsFor(),
+		SkipPlugins: r.flag("skip_plugins_validation"),
 	}
 	if err := access.CheckName("blueprint_id", c.BlueprintID, true); err != nil {
 		return err

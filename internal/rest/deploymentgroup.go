@@ -376,10 +376,11 @@ func (s *server) createMember(r *request, g *store.DeploymentGroup, item map[str
 		}
 	}
 	runtime, _ := item["runtime_only_evaluation"].(bool)
+	skipPlugins, _ := item["skip_plugins_validation"].(bool)
 	_, err = s.Catalog.CreateDeployment(r.Context(), catalog.Creation{
 		Tenant: r.tenant, ID: full, BlueprintID: g.BlueprintID, Inputs: inputs, CreatedBy: r.caller.Username, Visibility: g.Visibility,
 		DisplayName: str("display_name"), SiteName: str("site_name"), Labels: append(labels, g.Labels...),
-		RuntimeOnlyEvaluation: runtime, Caller: r.actsFor(), GroupID: group,
+		RuntimeOnlyEvaluation: runtime, Caller: r.actsFor(), GroupID: group, SkipPlugins: skipPlugins,
 	})
 	if err != nil {
 		return err

@@ -60,6 +60,7 @@ var statuses = map[string]int{
 	"conflict_error":                                      http.StatusConflict,
 	"ambiguous_name":                                      http.StatusConflict,
 	"request_too_large_error":                             http.StatusRequestEntityTooLarge,
+	"unknown_action":                                      http.StatusBadRequest,
 	"unsupported_content_type_error":                      http.StatusUnsupportedMediaType,
 	"internal_server_error":                               http.StatusInternalServerError,
 	"not_implemented_error":                               http.StatusNotImplemented,

@@ -150,6 +150,9 @@ func (s *server) getResource(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if strings.HasPrefix(r.PathValue("path"), "plugins/") {
+		return s.getPluginResource(w, r)
+	}
 	err = s.inside(r, false, func(root *os.Root, p place) error {
 		info, err := root.Stat(p.name)
 		if err != nil {

@@ -81,6 +81,7 @@ type Config struct {
 	Executions Executions
 	Approvals  Approvals
 	Catalog    Catalog
+	Plugins    Plugins
 	Files      Files
 	Snapshots  Snapshots
 

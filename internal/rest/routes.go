@@ -89,10 +89,19 @@ func (s *server) routes() []route {
 		{method: "DELETE", path: "/operations/{id}", permission: "operations", summary: "Remove an operation", result: one("Operation"), handle: s.deleteOperation},
 
 		// Plugins.
-		{method: "GET", path: "/plugins", permission: "plugin_list", summary: "List plugins", query: listQuery(""), result: listOf(""), handle: s.emptyList},
-		{method: "POST", path: "/plugins", permission: "plugin_upload", summary: "Upload a plugin", raw: true, query: fields("visibility title plugin_archive_url"), result: created(""), handle: s.refusePlugins},
-		{method: "GET", path: "/plugins/{id}", permission: "plugin_get", summary: "One plugin", query: objectQuery(""), result: one(""), handle: s.missingPlugin},
-		{method: "DELETE", path: "/plugins/{id}", permission: "plugin_delete", summary: "Delete a plugin", body: fields("force:boolean"), result: nothing(), handle: s.missingPlugin},
+		{method: "GET", path: "/plugins", permission: "plugin_list", summary: "List plugins", query: listQuery(""), result: listOf("Plugin"), handle: s.listPlugins},
+		{method: "POST", path: "/plugins", permission: "plugin_upload", summary: "Upload a plugin, or a bundle of plugins", raw: true, query: fields("visibility title id uploaded_at created_by private_resource:boolean plugin_archive_url"), result: created("Plugin"), handle: s.uploadPlugin},
+		{method: "GET", path: "/plugins/{id}", permission: "plugin_get", summary: "One plugin", query: objectQuery(""), result: one("Plugin"), handle: s.getPlugin},
+		{method: "DELETE", path: "/plugins/{id}", permission: "plugin_delete", summary: "Delete a plugin", body: fields("force:boolean"), result: nothing(), handle: s.deletePlugin},
+		{method: "PUT", path: "/plugins/{id}", permission: "plugin_upload", summary: "Report how far a plugin's installation is", body: fields("state* agent manager error"), result: one("Plugin"), handle: s.putPlugin},
+		{method: "PATCH", path: "/plugins/{id}", permission: "plugin_update", summary: "Change a plugin", body: fields("creator title labels:object blueprint_labels:object resource_tags:object"), result: one("Plugin"), handle: s.patchPlugin},
+		{method: "POST", path: "/plugins/{id}", permission: "plugin_upload", summary: "Have a plugin installed before it is needed", body: fields("action* managers:array agents:array"), result: one("Plugin"), handle: s.installPlugin},
+		{method: "GET", path: "/plugins/{id}/archive", permission: "plugin_download", summary: "A plugin's archive, or all that was uploaded with it", query: fields("full_archive:boolean"), result: file(), handle: s.getPluginArchive},
+		{method: "GET", path: "/plugins/{id}/yaml", permission: "plugin_download", summary: "A plugin's document for blueprints", query: fields("dsl_version"), result: file(), handle: s.getPluginYAML},
+		{method: "PATCH", path: "/plugins/{id}/set-visibility", permission: "resource_set_visibility", summary: "Widen a plugin's visibility", body: fields("visibility*"), result: one("Plugin"), handle: s.setPluginVisibility},
+		{method: "GET", path: "/plugins-updates", permission: "plugins_update_list", summary: "List updates of plugins; there are none", query: listQuery(""), result: listOf(""), handle: s.emptyList},
+		{method: "GET", path: "/plugins-updates/{id}", permission: "plugins_update_get", summary: "One update of plugins; there is none", query: objectQuery(""), result: one(""), handle: s.missingPluginsUpdate},
+		{method: "POST", path: "/plugins-updates/{id}/update/{phase}", permission: "plugins_update_create", summary: "Update plugins of deployments; not offered", body: fields(""), result: one(""), handle: s.refusePluginsUpdate},
 
 		// Secrets.
 		{method: "GET", path: "/secrets", permission: "secret_list", summary: "List secrets, without their values", query: listQuery("_filter_id"), result: listOf("ListedSecret"), handle: s.listSecrets},
@@ -179,7 +188,6 @@ func (s *server) routes() []route {
 		{method: "PUT", path: "/filters/{kind}/{id}", permission: "filter_create", summary: "Store a filter", body: fields("filter_rules*:array visibility created_by created_at"), result: one("Filter"), handle: s.putFilter},
 		{method: "PATCH", path: "/filters/{kind}/{id}", permission: "filter_create", summary: "Change a stored filter; rules replace those of their types", body: fields("filter_rules:array visibility"), result: one("Filter"), handle: s.patchFilter},
 		{method: "DELETE", path: "/filters/{kind}/{id}", permission: "filter_delete", summary: "Delete a stored filter", result: nothing(), handle: s.deleteFilter},
-		{method: "GET", path: "/plugins-updates", permission: "plugins_update_list", summary: "List plugin updates", query: listQuery(""), result: listOf(""), handle: s.emptyList},
 		{method: "GET", path: "/sites", permission: "site_list", summary: "List sites", query: listQuery(""), result: listOf("Site"), handle: s.listSites},
 		{method: "GET", path: "/sites/{name}", permission: "site_get", summary: "One site", query: objectQuery(""), result: one("Site"), handle: s.getSite},
 		{method: "PUT", path: "/sites/{name}", permission: "site_create", summary: "Make a site", body: fields("location visibility created_by created_at"), result: one("Site"), handle: s.putSite},
@@ -226,6 +234,7 @@ func shapes() map[string][]param {
 	add(snapshotShape.describe())
 	add(filterShape.describe())
 	add(siteShape.describe())
+	add(pluginShape.describe())
 	add(dependencyShape.describe())
 	add(deploymentGroupShape.describe())
 	add(executionGroupShape.describe())

@@ -75,9 +75,13 @@ func newAPI(t *testing.T, change ...func(*Config)) *api {
 		t.Fatal(err)
 	}
 	snapshots.Start = r
+	library, err := catalog.OpenLibrary(db, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	stopping := make(chan struct{})
 	cfg := Config{
-		Store: db, Access: users, Executions: r, Approvals: approval.NewService(db, "here", time.Now), Catalog: r, Files: r, Snapshots: snapshots, Version: "7.1.0", Host: "here", Address: "127.0.0.1",
+		Store: db, Access: users, Executions: r, Approvals: approval.NewService(db, "here", time.Now), Catalog: r, Files: r, Snapshots: snapshots, Plugins: catalog.New(catalog.Config{Store: db, Library: library, Now: func() time.Time { return started }}), Version: "7.1.0", Host: "here", Address: "127.0.0.1",
 		Why: r.why, Stopping: stopping, CreateWait: 2 * time.Second,
 	}
 	for _, f := range change {

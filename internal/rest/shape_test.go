@@ -63,6 +63,14 @@ func TestShapes(t *testing.T) {
 			Owned: o, ID: "b1", MainFileName: "blueprint.yaml", Description: some("A blueprint"), UpdatedAt: started,
 			State: store.BlueprintUploaded, Labels: []store.Label{label}, Requirements: map[string]any{"secrets": []any{"k"}},
 		}, upload: &execution}, nil),
+		"plugin": pluginShape.encode(store.Plugin{
+			Owned: o, ID: "p1", Title: "Demo", PackageName: "demo-plugin", PackageVersion: "1.0", PackageSource: "src", ArchiveName: "demo.wgn",
+			SupportedPlatform: "any", Distribution: "centos", DistributionVersion: "7.9", DistributionRelease: "core",
+			SupportedPyVersions: []string{"py311"}, Wheels: []string{"a.whl"}, ExcludedWheels: []string{}, YAMLNames: []string{"plugin.yaml"},
+			Labels: map[string]any{"team": []any{"net"}}, ResourceTags: map[string]any{"tag": "v"},
+			Installations: []store.PluginInstallation{{Manager: "m1", State: store.PluginError, Error: "no disk"}, {Agent: "a", State: store.PluginInstalled}},
+		}, nil),
+		"plugin_empty":    pluginShape.encode(store.Plugin{Owned: o, ID: "p1"}, nil),
 		"blueprint_empty": blueprintShape.encode(blueprint{Blueprint: store.Blueprint{Owned: o, ID: "b1", State: store.BlueprintPending}}, nil),
 		"deployment": deploymentShape.encode(store.Deployment{
 			Owned: o, ID: "d1", DisplayName: "First", BlueprintID: "b1", UpdatedAt: started, Inputs: map[string]any{"n": int64(1), "f": 1.0},

@@ -37,7 +37,7 @@ var arrows = map[string][]string{
 	},
 	"internal/catalog": {
 		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation", "internal/store",
-		"internal/execution", "internal/access", "internal/operation",
+		"internal/plugin", "internal/execution", "internal/access", "internal/operation",
 	},
 	"internal/snapshot": {"internal/value", "internal/store", "internal/execution"},
 	"internal/rest": {
@@ -46,7 +46,7 @@ var arrows = map[string][]string{
 	},
 	"internal/manager": {
 		"internal/value", "internal/blueprint", "internal/store", "internal/access", "internal/execution",
-		"internal/catalog", "internal/snapshot", "internal/rest", "internal/operation", "internal/workflow", "internal/approval",
+		"internal/catalog", "internal/plugin", "internal/snapshot", "internal/rest", "internal/operation", "internal/workflow", "internal/approval",
 	},
 	"internal/cli": {
 		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation",

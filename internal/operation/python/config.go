@@ -168,3 +168,10 @@ func (r *Runner) Forget(tenant, deploymentID string) { r.pool.retireDeployment(t
 func (r *Runner) Reap(ctx context.Context) ([]child.Orphan, error) {
 	return r.runs.Reap(ctx, r.cfg.Grace)
 }
+
+// Retire ends the workers of environments that have nothing to do, and tells
+// whether nothing runs in those environments any more, so that their files can
+// go. of is asked with the keys of environments.
+func (r *Runner) Retire(of func(environment string) bool) (free bool) {
+	return r.pool.retireEnvironments(of)
+}

@@ -186,6 +186,25 @@ func (p *pool) retireDeployment(tenant, deployment string) {
 	}
 }
 
+// retireEnvironments ends the idle workers of environments, and tells whether
+// none of theirs is in use.
+func (p *pool) retireEnvironments(of func(environment string) bool) (free bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	free = true
+	for _, s := range p.workers {
+		if !of(s.key.environment) {
+			continue
+		}
+		if s.users > 0 {
+			free = false
+		} else {
+			p.retire(s)
+		}
+	}
+	return free
+}
+
 // size is how many workers there are.
 func (p *pool) size() int {
 	p.mu.Lock()
