@@ -188,7 +188,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.managerCommand(), a.profilesCommand(), a.initCommand(), a.blueprintsCommand(), a.deploymentsCommand(),
 		a.executionsCommand(), a.eventsCommand(), a.nodesCommand(), a.instancesCommand(), a.workflowsCommand(),
-		a.secretsCommand(), a.usersCommand(), a.tenantsCommand(), a.tokensCommand(), a.configCommand(), a.maintenanceCommand(), a.approvalsCommand(), a.wardenCommand(), a.snapshotsCommand(), a.sitesCommand(), a.lspCommand(),
+		a.secretsCommand(), a.usersCommand(), a.tenantsCommand(), a.tokensCommand(), a.configCommand(), a.maintenanceCommand(), a.approvalsCommand(), a.pluginsCommand(), a.wardenCommand(), a.snapshotsCommand(), a.sitesCommand(), a.lspCommand(),
 		a.installCommand(), a.uninstallCommand(), a.statusCommand(), a.versionCommand(),
 	)
 	for _, c := range root.Commands() {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 	"windlass/internal/blueprint"
 	"windlass/internal/blueprint/archive"
 	"windlass/internal/blueprint/plan"
+	"windlass/internal/blueprint/problem"
 	"windlass/internal/value"
 )
 
@@ -149,7 +151,9 @@ func (a *app) upload(ctx context.Context, cl *client, path, id, file, visibility
 		if err != nil {
 			return "", err
 		}
-		if _, err := a.parse(ctx, s); err != nil {
+		// Mistakes are told before anything is sent. What imports something that
+		// only the manager has is judged there.
+		if _, err := a.parse(ctx, s); err != nil && !importsFromManager(err) {
 			return "", err
 		}
 		file = s.file
@@ -175,6 +179,14 @@ func (a *app) upload(ctx context.Context, cl *client, path, id, file, visibility
 		return "", err
 	}
 	return id, a.waitForUpload(ctx, cl, id, b)
+}
+
+// importsFromManager tells whether a blueprint is wrong, here, because it imports
+// an uploaded plugin or blueprint.
+func importsFromManager(err error) bool {
+	return slices.ContainsFunc(problem.All(err), func(p *problem.Problem) bool {
+		return strings.Contains(p.Message, "can only be imported on a manager")
+	})
 }
 
 func (a *app) waitForUpload(ctx context.Context, cl *client, id string, b object) error {

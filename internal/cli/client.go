@@ -56,6 +56,11 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values, 
 	if err != nil {
 		return nil, err
 	}
+	return readAnswer(res)
+}
+
+// readAnswer decodes and closes an answer, nil if it has no body.
+func readAnswer(res *http.Response) (any, error) {
 	defer func() { _ = res.Body.Close() }()
 	data, err := io.ReadAll(res.Body)
 	if err != nil {
@@ -66,7 +71,7 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values, 
 	}
 	v, err := value.Decode(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: the answer is not JSON: %w", method, path, err)
+		return nil, fmt.Errorf("%s %s: the answer is not JSON: %w", res.Request.Method, res.Request.URL.Path, err)
 	}
 	return v, nil
 }

@@ -50,7 +50,7 @@ var arrows = map[string][]string{
 	},
 	"internal/cli": {
 		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation",
-		"internal/manager", "internal/ctxcli", "internal/lsp",
+		"internal/manager", "internal/ctxcli", "internal/lsp", "internal/plugin", "python",
 	},
 	"python":             {},
 	"sdk/plugin":         {},
