@@ -159,6 +159,30 @@ func addDependencies(ctx context.Context, tx store.Tx, d store.Deployment, p *pl
 	return nil
 }
 
+// Replanned brings up to date what others know of a deployment that an update
+// has given another plan: its parents, and which deployments' capabilities it
+// needs.
+func Replanned(ctx context.Context, tx store.Tx, was, is store.Deployment, p *plan.Deployment) error {
+	if err := Relabel(ctx, tx, is, was.Labels, is.Labels); err != nil {
+		return err
+	}
+	known, err := tx.ListDependencies(ctx, store.Query{Tenants: []string{is.Tenant}, Filters: []store.Filter{
+		{Field: "source_deployment_id", Values: []string{is.ID}},
+	}})
+	if err != nil {
+		return err
+	}
+	for _, dep := range known.Items {
+		if !strings.Contains(dep.Creator, ".get_") {
+			continue // nodes and clients keep theirs themselves
+		}
+		if err := Release(ctx, tx, dep); err != nil {
+			return err
+		}
+	}
+	return addDependencies(ctx, tx, is, p)
+}
+
 func texts(m map[string]string) map[string]any {
 	out := make(map[string]any, len(m))
 	for k, v := range m {
@@ -169,17 +193,30 @@ func texts(m map[string]string) map[string]any {
 
 // addSchedules makes the schedules of the blueprint's deployment_settings.
 func (e *Environment) addSchedules(ctx context.Context, tx store.Tx, d store.Deployment) error {
-	declared, _ := d.DeploymentSettings["default_schedules"].(map[string]any)
-	for _, name := range value.SortedKeys(declared) {
-		sc, err := defaultSchedule(d, name, declared[name], e.Now())
-		if err == nil {
-			_, err = e.Schedule(ctx, tx, sc)
-		}
-		if err != nil {
-			return fmt.Errorf("default schedule %s: %w", name, err)
+	declared, err := Schedules(d, e.Now())
+	if err != nil {
+		return err
+	}
+	for _, sc := range declared {
+		if _, err = e.Schedule(ctx, tx, sc); err != nil {
+			return fmt.Errorf("default schedule %s: %w", sc.ID, err)
 		}
 	}
 	return nil
+}
+
+// Schedules reads the schedules that the deployment's settings declare.
+func Schedules(d store.Deployment, now time.Time) ([]store.Schedule, error) {
+	declared, _ := d.DeploymentSettings["default_schedules"].(map[string]any)
+	var list []store.Schedule
+	for _, name := range value.SortedKeys(declared) {
+		sc, err := defaultSchedule(d, name, declared[name], now)
+		if err != nil {
+			return nil, fmt.Errorf("default schedule %s: %w", name, err)
+		}
+		list = append(list, sc)
+	}
+	return list, nil
 }
 
 func defaultSchedule(d store.Deployment, name string, declared any, now time.Time) (store.Schedule, error) {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -54,6 +56,9 @@ func (a *app) updateCommand() *cobra.Command {
 			return err
 		}
 		u, _ := v.(object)
+		if *flags["preview"] && text(u, "state") != "updating" {
+			return a.showPreview(ctx, cl, u, reinstall, func(flag string) bool { return *flags[flag] })
+		}
 		end, err := a.follow(ctx, cl, text(u, "execution_id"), time.Duration(timeout)*time.Second, func(e object) { a.showEvent(e, true) })
 		if err != nil {
 			return err
@@ -81,6 +86,19 @@ func (a *app) updateCommand() *cobra.Command {
 	}
 	f.StringVarP(&a.tenant, "tenant-name", "t", "", "the tenant")
 	return c
+}
+
+// showPreview shows what an update would change, or why it can't be made.
+func (a *app) showPreview(ctx context.Context, cl *client, u object, reinstall []string, skipped func(flag string) bool) error {
+	if err := a.showUpdate(u, previewColumns, reinstall, skipped); err != nil || text(u, "state") != "failed" {
+		return err
+	}
+	v, err := cl.do(ctx, http.MethodGet, "/executions/"+url.PathEscape(text(u, "execution_id")), nil, nil)
+	if err != nil {
+		return err
+	}
+	e, _ := v.(object)
+	return fmt.Errorf("deployment %s can't be updated so: %s", text(u, "deployment_id"), text(e, "error"))
 }
 
 func (a *app) getUpdateCommand() *cobra.Command {

@@ -92,7 +92,7 @@ func (j *graphJournal) keep(batch *store.JournalBatch, changes map[string]int, r
 
 // storedTask is a task as it is stored.
 func (r *run) storedTask(t *graph.Task, graphID string, dependencies []string) (store.Operation, error) {
-	parameters, err := workflow.EncodeTask(t)
+	parameters, err := workflow.EncodeTask(r.asChanged(t))
 	if err != nil {
 		return store.Operation{}, fmt.Errorf("store task %s: %w", t.Describe(), err)
 	}

@@ -73,6 +73,7 @@ func (s *Service) setPaused(ctx context.Context, tenant, id string, to bool) (st
 type pauseSwitch struct {
 	mu      sync.Mutex
 	paused  bool
+	before  bool          // it was on at some time
 	changed chan struct{} // closed at the next change; nil until somebody waits for one
 }
 
@@ -94,6 +95,14 @@ func (p *pauseSwitch) set(to bool) {
 		p.changed = nil
 	}
 	p.paused = to
+	p.before = p.before || to
+}
+
+// wasOn tells whether the run is, or was at some time, paused.
+func (p *pauseSwitch) wasOn() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.before
 }
 
 // probe asks a graph that runs where it is.

@@ -55,6 +55,10 @@ func (r *run) perform1(ctx context.Context, t *graph.Task, started func()) (any,
 			"nothing on this manager runs operations of the plugin %s (operation %s, implementation %s)",
 			p.Plugin, p.Operation, p.Implementation)}
 	}
+	p, err := r.present(ctx, t, p)
+	if err != nil {
+		return nil, err
+	}
 	req, err := r.request(ctx, t, p)
 	if err != nil {
 		return nil, err

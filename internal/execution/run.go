@@ -39,6 +39,7 @@ type run struct {
 
 	deployment store.Deployment // as it was when the workflow began
 	plugins    sync.Map         // []plan.Plugin by node id
+	changed    sync.Map         // *workflow.OperationPayload by operationKey: as updates made them
 	under      underWay
 	pause      pauseSwitch
 	probes     probes

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"windlass/internal/blueprint/plan"
 	"windlass/internal/graph"
 	"windlass/internal/operation"
 	"windlass/internal/store"
@@ -50,6 +51,12 @@ type Config struct {
 	// Dependents lists, one line each, why other deployments forbid the
 	// workflow on the deployment; nil means none do.
 	Dependents func(ctx context.Context, tx store.Tx, d store.Deployment, workflowID string, parameters map[string]any) ([]string, error)
+	// Replanned is told, in the transaction of an update, of a deployment as it
+	// was and as it is now, so that what others know of it follows; nil tells nobody.
+	Replanned func(ctx context.Context, tx store.Tx, was, is store.Deployment, p *plan.Deployment) error
+	// Schedules reads the schedules that a deployment's settings declare; nil
+	// reads none.
+	Schedules func(d store.Deployment, now time.Time) ([]store.Schedule, error)
 	// RestURL is where operations reach the REST API; "" if it isn't served.
 	RestURL string
 	// OperationTimeout is the timeout of operations that say none; 0: none.

@@ -17,6 +17,7 @@ import (
 // shape is a deployment with its nodes and instances, as stored.
 type shape struct {
 	deployment store.Deployment
+	was        store.Deployment // before an update began to change it
 	nodes      []store.Node
 	instances  []store.NodeInstance
 }

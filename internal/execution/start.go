@@ -65,6 +65,9 @@ func (s *Service) start(ctx context.Context, tx store.Tx, r StartRequest) (store
 	if e.Parameters, err = s.mergeParameters(ctx, tx, d, w, e, r.Parameters); err != nil {
 		return none, err
 	}
+	if err := s.addUpdate(ctx, tx, d, &e); err != nil {
+		return none, err
+	}
 	if err := s.checkDeployment(ctx, tx, d, e, r); err != nil {
 		return s.keepAsFailed(ctx, tx, e, "preparing", err)
 	}
@@ -217,6 +220,11 @@ func (s *Service) admit(ctx context.Context, tx store.Tx, e *store.Execution, qu
 	if err != nil {
 		return err
 	}
+	if slices.Contains(updateWorkflows, e.WorkflowID) && !slices.ContainsFunc(n.Active, func(o store.Execution) bool {
+		return o.ID != e.ID && o.DeploymentID == e.DeploymentID && o.Tenant == e.Tenant && slices.Contains(updateWorkflows, o.WorkflowID)
+	}) {
+		c.Force = true // an update may run beside anything but another one
+	}
 	block := Admit(c, n)
 	place, err := hasPlace(ctx, tx, *e)
 	if err != nil {
@@ -287,6 +295,9 @@ func (s *Service) keepAsFailed(ctx context.Context, tx store.Tx, e store.Executi
 	text := fmt.Sprintf("Error %s execution: %s", doing, refusal.Message)
 	e.Status, e.Error, e.EndedAt = store.Failed, &text, s.now()
 	if err := tx.AddExecution(ctx, e); err != nil {
+		return store.Execution{}, err
+	}
+	if err := followUpdate(ctx, tx, e); err != nil {
 		return store.Execution{}, err
 	}
 	return e, refusal

@@ -10,6 +10,7 @@ import (
 
 	"windlass/internal/blueprint/functions"
 	"windlass/internal/blueprint/plan"
+	"windlass/internal/graph"
 	"windlass/internal/preparation"
 	"windlass/internal/store"
 	"windlass/internal/topology"
@@ -29,6 +30,19 @@ type updatePlan struct {
 	Linked    map[string][]string `json:"linked"`
 	Unlinked  map[string][]string `json:"unlinked"`
 	GoneNodes []string            `json:"removed_nodes"`
+	// Inputs are those of operations that changed.
+	Inputs []changedInputs `json:"changed_inputs"`
+	// Settings are the new plan's deployment_settings.
+	Settings value.Map `json:"deployment_settings"`
+}
+
+// changedInputs are an operation's inputs before and after an update.
+type changedInputs struct {
+	Node         string    `json:"node"`
+	Operation    string    `json:"operation"`
+	Old          value.Map `json:"old"`
+	New          value.Map `json:"new"`
+	HasFunctions bool      `json:"has_intrinsic_functions"`
 }
 
 func (p updatePlan) forWorkflow() *workflow.Update {
@@ -66,9 +80,13 @@ func (h workflowHost) PrepareUpdate(ctx context.Context, parameters map[string]a
 		return nil, fmt.Errorf("update deployment %s to blueprint %s: %w", d.ID, b.ID, err)
 	}
 	var p updatePlan
+	var refused unsupported
 	for range idAttempts {
 		err = r.write(ctx, func(tx store.Tx) error {
 			p, err = h.prepareUpdate(ctx, tx, b.ID, prepared, parameters)
+			if refused = nil; errors.As(err, &refused) {
+				return nil // its steps are worth keeping
+			}
 			return err
 		})
 		if !errors.Is(err, store.ErrExists) {
@@ -77,6 +95,12 @@ func (h workflowHost) PrepareUpdate(ctx context.Context, parameters map[string]a
 	}
 	if err != nil {
 		return nil, err
+	}
+	for _, problem := range refused {
+		h.Log(ctx, "error", problem)
+	}
+	if refused != nil {
+		return nil, refused
 	}
 	return p.forWorkflow(), nil
 }
@@ -128,9 +152,6 @@ func (r *run) prepareAnew(ctx context.Context, d store.Deployment, p *plan.Plan,
 func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, blueprint string, to *plan.Deployment, parameters map[string]any) (updatePlan, error) {
 	r := h.r
 	id, _ := parameters["update_id"].(string)
-	if id == "" {
-		id = r.e.DeploymentID + "-" + r.e.ID
-	}
 	preview, _ := parameters["preview"].(bool)
 	if known, ok, err := r.remembered(ctx, tx, updateRecord); err != nil || ok { // by an attempt that was taken for failed
 		var p updatePlan
@@ -145,19 +166,34 @@ func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, blueprint 
 		return p, err
 	}
 	after := keepCounts(before, to.Nodes)
-	if problems := p.compare(before, after, to); len(problems) > 0 {
-		for _, problem := range problems {
-			h.Log(ctx, "error", problem)
-		}
-		return p, errors.New("Cannot update: unsupported steps found\n" + strings.Join(problems, "\n")) //nolint:staticcheck // the original's text
-	}
-	p.Result, err = topology.Modify(topology.Modification{
+	steps := findSteps(before, after, to)
+	problems := p.takeUp(steps, before, after)
+	if p.Result, err = topology.Modify(topology.Modification{
 		Nodes: after, PreviousNodes: before.planNodes(), PreviousInstances: before.planInstances(), Groups: to.ScalingGroups,
-	}, newSuffix)
-	if err != nil || p.Preview {
+	}, newSuffix); err != nil && len(problems) == 0 {
 		return p, err
 	}
+	p.Settings = to.DeploymentSettings
+	if !r.e.IsDryRun {
+		if err := p.describe(ctx, tx, r, steps, before, to, parameters); err != nil {
+			return p, err
+		}
+	}
+	if len(problems) > 0 {
+		return p, unsupported(problems)
+	}
+	if p.Preview {
+		return p, nil
+	}
 	if err := before.become(ctx, tx, blueprint, to, after, &p, parameters, r.s.now()); err != nil {
+		return p, err
+	}
+	if f := r.s.cfg.Replanned; f != nil {
+		if err := f(ctx, tx, before.was, before.deployment, to); err != nil {
+			return p, err
+		}
+	}
+	if _, err := r.s.declaredSchedules(ctx, tx, before.deployment, p.Settings); err != nil {
 		return p, err
 	}
 	record, err := value.Of(p)
@@ -165,6 +201,13 @@ func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, blueprint 
 		return p, err
 	}
 	return p, r.remember(ctx, tx, updateRecord, record)
+}
+
+// unsupported refuses an update for its steps that can't be made.
+type unsupported []string
+
+func (u unsupported) Error() string {
+	return "Cannot update: unsupported steps found\n" + strings.Join(u, "\n")
 }
 
 // keepCounts gives the nodes of the new plan; those that were there keep their
@@ -193,90 +236,13 @@ func (s *shape) node(id string) (store.Node, bool) {
 	return s.nodes[k], true
 }
 
-// compare notes what is different between the deployment and its new plan, and
-// returns what can't be changed.
-func (p *updatePlan) compare(before *shape, after []*plan.Node, to *plan.Deployment) (problems []string) {
-	for _, n := range after {
-		old, ok := before.node(n.ID)
-		if !ok {
-			continue
-		}
-		if old.Type != n.Type {
-			problems = append(problems, fmt.Sprintf("node %s: its type can't be changed from %s to %s", n.ID, old.Type, n.Type))
-		}
-		if a, b := container(old.Relationships), container(n.Relationships); a != b {
-			problems = append(problems, fmt.Sprintf("node %s: it can't be moved from %q into %q", n.ID, a, b))
-		}
-		if !sameData(old.Properties, map[string]any(n.Properties)) || !sameData(old.Operations, n.Operations) {
-			p.Changed = append(p.Changed, n.ID)
-		}
-		problems = append(problems, p.compareRelationships(old, n)...)
-	}
-	for _, old := range before.nodes {
-		if !slices.ContainsFunc(after, func(n *plan.Node) bool { return n.ID == old.ID }) {
-			p.GoneNodes = append(p.GoneNodes, old.ID)
-		}
-	}
-	if !sameData(before.deployment.Groups, to.Groups) && len(before.deployment.Groups)+len(to.Groups) > 0 {
-		problems = append(problems, "groups can't be changed")
-	}
-	return problems
-}
-
-func (p *updatePlan) compareRelationships(old store.Node, n *plan.Node) (problems []string) {
-	changed := false
-	for _, r := range n.Relationships {
-		was, ok := matching(old.Relationships, r)
-		switch {
-		case !ok:
-			p.Linked[n.ID] = append(p.Linked[n.ID], r.TargetID)
-		case !sameData(was.Properties, r.Properties):
-			problems = append(problems, fmt.Sprintf("node %s: the properties of its relationship to %s can't be changed", n.ID, r.TargetID))
-		default:
-			changed = changed || !sameData(was.SourceOperations, r.SourceOperations) || !sameData(was.TargetOperations, r.TargetOperations)
-		}
-	}
-	for _, r := range old.Relationships {
-		if _, ok := matching(n.Relationships, r); !ok {
-			p.Unlinked[n.ID] = append(p.Unlinked[n.ID], r.TargetID)
-		}
-	}
-	if changed && !slices.Contains(p.Changed, n.ID) {
-		p.Changed = append(p.Changed, n.ID)
-	}
-	return problems
-}
-
-func matching(list []plan.Relationship, r plan.Relationship) (plan.Relationship, bool) {
-	k := slices.IndexFunc(list, func(o plan.Relationship) bool { return o.Type == r.Type && o.TargetID == r.TargetID })
-	if k < 0 {
-		return plan.Relationship{}, false
-	}
-	return list[k], true
-}
-
-func container(list []plan.Relationship) string {
-	for _, r := range list {
-		if r.IsA("cloudify.relationships.contained_in") {
-			return r.TargetID
-		}
-	}
-	return ""
-}
-
-// sameData compares by what would be stored.
-func sameData(a, b any) bool {
-	x, errA := value.Of(a)
-	y, errB := value.Of(b)
-	return errA == nil && errB == nil && value.Equal(x, y)
-}
-
 // become stores all of the new plan that operations need: the deployment's
 // attributes, nodes with relationships old and new, and new instances.
 func (s *shape) become(ctx context.Context, tx store.Tx, blueprint string, to *plan.Deployment, after []*plan.Node, p *updatePlan,
 	parameters map[string]any, now time.Time,
 ) error {
 	d := s.deployment
+	s.was = d
 	d.BlueprintID, d.Description, d.UpdatedAt = blueprint, to.Description, now
 	d.Inputs, d.Outputs, d.Capabilities, d.Workflows = to.Inputs, to.Outputs, to.Capabilities, to.Workflows
 	d.ScalingGroups, d.Groups = to.ScalingGroups, to.Groups
@@ -306,8 +272,9 @@ func (s *shape) become(ctx context.Context, tx store.Tx, blueprint string, to *p
 			added = append(added, node)
 			continue
 		}
-		for _, r := range old.Relationships {
-			if _, kept := matching(node.Relationships, r); !kept {
+		was := pairRelationships(old.Relationships, node.Relationships)
+		for i, r := range old.Relationships {
+			if !slices.Contains(was, i) {
 				node.Relationships = append(node.Relationships, r)
 			}
 		}
@@ -391,7 +358,13 @@ func (h workflowHost) FinishUpdate(ctx context.Context, u *workflow.Update) erro
 				}
 			}
 		}
-		return tx.DeleteNodes(ctx, r.e.Tenant, r.e.DeploymentID, p.GoneNodes)
+		if err := tx.DeleteNodes(ctx, r.e.Tenant, r.e.DeploymentID, p.GoneNodes); err != nil {
+			return err
+		}
+		if err := r.s.reschedule(ctx, tx, s.deployment, p.Settings); err != nil {
+			return err
+		}
+		return r.rewriteInputs(ctx, tx, p.Inputs)
 	})
 }
 
@@ -407,5 +380,27 @@ func (h workflowHost) RunCustomUpdate(ctx context.Context, workflowID string, pa
 	if err != nil {
 		return fmt.Errorf("start the workflow %s: %w", workflowID, err)
 	}
-	return h.await(ctx, id)
+	limit := seconds(h.r.e.Parameters["custom_workflow_timeout"])
+	if limit <= 0 {
+		return h.await(ctx, id)
+	}
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err = h.await(bounded, id)
+	if err != nil && ctx.Err() == nil && errors.Is(bounded.Err(), context.DeadlineExceeded) && !errors.As(err, &graph.Cancelled{}) {
+		//lint:ignore ST1005 the original's text
+		return fmt.Errorf("Timeout running %s: execution %s has not ended within %s", workflowID, id, limit)
+	}
+	return err
+}
+
+// seconds reads a duration that a parameter gives; 0 if it gives none.
+func seconds(v any) time.Duration {
+	switch n := v.(type) {
+	case int64:
+		return time.Duration(n) * time.Second
+	case float64:
+		return time.Duration(n * float64(time.Second))
+	}
+	return 0
 }

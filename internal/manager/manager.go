@@ -199,7 +199,8 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 		Secrets:         secrets{m.store, users},
 		WorkDir:         library.WorkDir,
 		Dependents:      catalog.Dependents,
-		RestURL:         m.url(), OperationTimeout: m.config.OperationTimeout,
+		Replanned:       catalog.Replanned, Schedules: catalog.Schedules,
+		RestURL: m.url(), OperationTimeout: m.config.OperationTimeout,
 		Logger: m.log,
 	})
 	if err != nil {

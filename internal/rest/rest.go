@@ -35,6 +35,8 @@ type Executions interface {
 	SetMaintenance(ctx context.Context, on bool, by string) (execution.Maintenance, bool, error)
 	StartLater(ctx context.Context, r execution.StartRequest, at time.Time) (store.Execution, error)
 	AddSchedule(ctx context.Context, tx store.Tx, sc store.Schedule) (store.Schedule, error)
+	StartUpdate(ctx context.Context, r execution.StartRequest) (store.DeploymentUpdate, error)
+	Wait(ctx context.Context, id string) (store.Execution, error)
 	StartModification(ctx context.Context, r execution.ModificationRequest) (store.Modification, error)
 	FinishModification(ctx context.Context, tenant, id string) (store.Modification, error)
 	RollbackModification(ctx context.Context, tenant, id string) (store.Modification, error)

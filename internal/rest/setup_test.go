@@ -328,6 +328,18 @@ func (r *rooms) Continue(ctx context.Context, tenant, id string) (store.Executio
 	return s.Continue(ctx, tenant, id)
 }
 
+func (r *rooms) StartUpdate(ctx context.Context, q execution.StartRequest) (store.DeploymentUpdate, error) {
+	s, err := r.scheduler()
+	if err != nil {
+		return store.DeploymentUpdate{}, err
+	}
+	return s.StartUpdate(ctx, q)
+}
+
+func (r *rooms) Wait(ctx context.Context, id string) (store.Execution, error) {
+	return r.store.GetExecution(ctx, id)
+}
+
 func (r *rooms) StartModification(ctx context.Context, q execution.ModificationRequest) (store.Modification, error) {
 	s, err := r.scheduler()
 	if err != nil {

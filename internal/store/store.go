@@ -54,6 +54,7 @@ type Reader interface {
 	DeploymentReader
 	NodeReader
 	ModificationReader
+	DeploymentUpdateReader
 	ScheduleReader
 	GroupReader
 	PluginReader
@@ -80,6 +81,7 @@ type Tx interface {
 	DeploymentWriter
 	NodeWriter
 	ModificationWriter
+	DeploymentUpdateWriter
 	ScheduleWriter
 	GroupWriter
 	PluginWriter

@@ -90,7 +90,7 @@ func (t *Tx) DeleteDeployment(ctx context.Context, tenant, id string) error {
 	if err := t.deleteExecutions(ctx, "tenant = ? AND deployment_id = ?", tenant, id); err != nil {
 		return err
 	}
-	for _, table := range []string{"deployment_group_members", "execution_schedules", "deployment_modifications", "node_instances", "nodes"} {
+	for _, table := range []string{"deployment_group_members", "execution_schedules", "deployment_modifications", "deployment_updates", "node_instances", "nodes"} {
 		if _, err := t.conn.Exec(ctx, "DELETE FROM "+table+" WHERE deployment_id = ? AND tenant = ?", id, tenant); err != nil {
 			return err
 		}

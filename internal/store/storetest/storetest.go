@@ -37,6 +37,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"Node", nodeTests},
 		{"Instance", instanceTests},
 		{"Modification", modificationTests},
+		{"DeploymentUpdate", updateTests},
 		{"Schedule", scheduleTests},
 		{"Group", groupTests},
 		{"Plugin", pluginTests},
