@@ -72,7 +72,8 @@ func (s *Session) state() map[string]any {
 	return state
 }
 
-// state is what was changed and not saved; nil if nothing was.
+// state is what was changed and not saved; nil if nothing was. It shares nothing
+// with the instance, which other requests may change meanwhile.
 func (s *instanceState) state() map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,7 +85,8 @@ func (s *instanceState) state() map[string]any {
 		stored[k] = v
 	}
 	return map[string]any{
-		"version": int64(s.instance.Version), "stored": stored, "runtime_properties": s.instance.RuntimeProperties,
+		"version": int64(s.instance.Version), "stored": stored,
+		"runtime_properties": value.CopyMap(s.instance.RuntimeProperties),
 	}
 }
 

@@ -2,6 +2,9 @@ package ctxproxy
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -113,4 +116,40 @@ func TestAwaitedTokens(t *testing.T) {
 		t.Fatalf("%v, %v", again, err)
 	}
 	_ = again.Close()
+}
+
+// Requests come at once: what is kept is one state of them all, and the last one
+// knows everything.
+func TestKeepsWhileOthersChange(t *testing.T) {
+	t.Parallel()
+	host := operationtest.NewHost(operation.Instance{ID: "i1", NodeID: "n", Version: 1})
+	var kept []byte
+	s := NewSession(SessionConfig{
+		Request: &operation.Request{Self: operation.Subject{NodeID: "n", InstanceID: "i1"}}, Host: host,
+		Keep: func(state []byte) error { kept = state; return nil },
+	})
+	s.answer(t.Context(), []byte(`{"args": ["instance", "runtime-properties", "deep", {}]}`))
+	var all sync.WaitGroup
+	want := map[string]int{}
+	for i := range 8 {
+		name := fmt.Sprintf("n%d", i)
+		want[name] = 19
+		all.Go(func() {
+			for j := range 20 {
+				s.answer(t.Context(), fmt.Appendf(nil, `{"args": ["instance", "runtime-properties", "deep.%s", %d]}`, name, j))
+			}
+		})
+	}
+	all.Wait()
+	var state struct {
+		Instances map[string]struct {
+			Properties map[string]map[string]int `json:"runtime_properties"`
+		}
+	}
+	if err := json.Unmarshal(kept, &state); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, state.Instances["i1"].Properties["deep"]); diff != "" {
+		t.Error(diff)
+	}
 }
