@@ -168,7 +168,7 @@ func (c *client) replace(name string, version int, text string) {
 	})
 }
 
-// diagnostics waits for those of a file, of that version; 0 for any.
+// diagnostics waits for those of a file, of that version; 0 if it is not open.
 func (c *client) diagnostics(name string, version int) []string {
 	c.t.Helper()
 	for {
@@ -182,7 +182,7 @@ func (c *client) diagnostics(name string, version int) []string {
 		if m["method"] != "textDocument/publishDiagnostics" || params["uri"] != c.uri(name) {
 			continue
 		}
-		if v, _ := params["version"].(float64); version != 0 && int(v) != version {
+		if v, _ := params["version"].(float64); int(v) != version {
 			continue
 		}
 		lines := []string{}
