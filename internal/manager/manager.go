@@ -260,7 +260,10 @@ func (m *Manager) Run(ctx context.Context) error {
 	for _, o := range append(workers, programs...) {
 		m.log.Info("stopped an operation that an earlier run left", "orphan", o)
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	// What runs is stopped last, and scripts have to know before that they are
+	// left for the next manager.
+	stop := ctx.Done()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	failed := make(chan error, 2)
 	var work sync.WaitGroup
@@ -279,7 +282,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		})
 	}
 	select {
-	case <-ctx.Done():
+	case <-stop:
 	case err = <-failed:
 	}
 	m.endStreams()
