@@ -15,9 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"windlass/internal/blueprint"
 	"windlass/internal/blueprint/archive"
-	"windlass/internal/blueprint/plan"
 	"windlass/internal/blueprint/problem"
 	"windlass/internal/value"
 )
@@ -34,8 +32,7 @@ func (a *app) blueprintsCommand() *cobra.Command {
 		a.labelsCommand("blueprint"), a.filtersCommand("blueprints"),
 		leaf("get ID", "Show a blueprint", cobra.ExactArgs(1), a.getBlueprint),
 		a.deleteBlueprintCommand(), a.validateCommand(), a.planCommand(),
-		leaf("inputs ID|FILE", "Show a blueprint's inputs", cobra.ExactArgs(1), a.blueprintInputs),
-		a.packageCommand(), a.downloadCommand(), a.requirementsCommand(), a.schemaCommand(),
+		a.inputsCommand(), a.packageCommand(), a.downloadCommand(), a.requirementsCommand(), a.schemaCommand(),
 	)
 }
 
@@ -51,54 +48,6 @@ func clip(s string) string {
 	}
 	return s
 }
-
-// source is a blueprint on this machine: a file in a folder.
-type source struct {
-	dir, file string // file is relative to dir
-}
-
-// findSource takes a blueprint's file, or its folder.
-func findSource(path, file string) (source, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return source{}, fmt.Errorf("find the blueprint: %w", err)
-	}
-	if !info.IsDir() {
-		return source{dir: filepath.Dir(path), file: filepath.Base(path)}, nil
-	}
-	if file == "" {
-		file = "blueprint.yaml"
-	}
-	if _, err := os.Stat(filepath.Join(path, file)); err != nil {
-		return source{}, fmt.Errorf("there is no %s in %s: name the file with -n", file, path)
-	}
-	return source{dir: path, file: file}, nil
-}
-
-func (s source) path() string { return filepath.Join(s.dir, s.file) }
-
-// parse validates the blueprint and prints its warnings.
-func (a *app) parse(ctx context.Context, s source) (*plan.Plan, error) {
-	text, err := os.ReadFile(s.path())
-	if err != nil {
-		return nil, fmt.Errorf("read the blueprint: %w", err)
-	}
-	p, warnings, err := blueprint.Parse(ctx, blueprint.Source{Path: s.path(), Text: text}, blueprint.Options{})
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range warnings {
-		fmt.Fprint(a.Stderr, w.Text())
-	}
-	return p, nil
-}
-
-func isArchive(path string) bool {
-	_, err := archive.Suffix(path)
-	return err == nil
-}
-
-func isURL(path string) bool { return strings.Contains(path, "://") }
 
 func (a *app) uploadCommand() *cobra.Command {
 	var id, file, visibility string
@@ -119,7 +68,7 @@ func (a *app) uploadCommand() *cobra.Command {
 		return nil
 	}
 	c.Flags().StringVarP(&id, "blueprint-id", "b", "", "its id; the folder's name by default")
-	c.Flags().StringVarP(&file, "blueprint-filename", "n", "", "the main file; blueprint.yaml by default")
+	mainFileFlag(c, &file)
 	c.Flags().StringVarP(&visibility, "visibility", "l", "tenant", "private, tenant or global")
 	c.Flags().StringVarP(&a.tenant, "tenant-name", "t", "", "the tenant")
 	return c
@@ -144,7 +93,7 @@ func (a *app) upload(ctx context.Context, cl *client, path, id, file, visibility
 		defer func() { _ = f.Close() }()
 		body = f
 		if id == "" {
-			id, _, _ = strings.Cut(filepath.Base(path), ".")
+			id = archiveName(path)
 		}
 	default:
 		s, err := findSource(path, file)
@@ -258,12 +207,15 @@ func (a *app) deleteBlueprintCommand() *cobra.Command {
 }
 
 func (a *app) validateCommand() *cobra.Command {
-	return leaf("validate PATH", "Check a blueprint: all problems at once", cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
-		s, err := findSource(args[0], "")
+	var file string
+	c := leaf("validate PATH", "Check a blueprint, its folder or an archive: all problems at once", cobra.ExactArgs(1), nil)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		s, err := openSource(args[0], file)
 		if err != nil {
 			return err
 		}
-		a.say("Validating blueprint: %s", s.path())
+		defer s.close()
+		a.say("Validating blueprint: %s", s.shown())
 		if _, err := a.parse(c.Context(), s); err != nil {
 			return err
 		}
@@ -272,17 +224,32 @@ func (a *app) validateCommand() *cobra.Command {
 		}
 		a.say("Blueprint validated successfully")
 		return nil
-	})
+	}
+	mainFileFlag(c, &file)
+	return c
 }
 
-func (a *app) blueprintInputs(c *cobra.Command, args []string) error {
+func mainFileFlag(c *cobra.Command, file *string) {
+	c.Flags().StringVarP(file, "blueprint-filename", "n", "", "the main file; blueprint.yaml by default")
+}
+
+func (a *app) inputsCommand() *cobra.Command {
+	var file string
+	c := leaf("inputs ID|PATH", "Show a blueprint's inputs", cobra.ExactArgs(1), nil)
+	c.RunE = func(c *cobra.Command, args []string) error { return a.blueprintInputs(c.Context(), args[0], file) }
+	mainFileFlag(c, &file)
+	return c
+}
+
+func (a *app) blueprintInputs(ctx context.Context, blueprint, file string) error {
 	var inputs object
-	if _, err := os.Stat(args[0]); err == nil {
-		s, err := findSource(args[0], "")
+	if _, err := os.Stat(blueprint); err == nil {
+		s, err := openSource(blueprint, file)
 		if err != nil {
 			return err
 		}
-		p, err := a.parse(c.Context(), s)
+		defer s.close()
+		p, err := a.parse(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -292,11 +259,11 @@ func (a *app) blueprintInputs(c *cobra.Command, args []string) error {
 		}
 		inputs, _ = v.(object)
 	} else {
-		cl, err := a.client(c.Context())
+		cl, err := a.client(ctx)
 		if err != nil {
 			return err
 		}
-		b, err := cl.get(c.Context(), "/blueprints/"+url.PathEscape(args[0]), nil)
+		b, err := cl.get(ctx, "/blueprints/"+url.PathEscape(blueprint), nil)
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -246,23 +245,12 @@ func (a *app) initCommand() *cobra.Command {
 
 // prepare uploads a blueprint and creates a deployment of it.
 func (a *app) prepare(ctx context.Context, cl *client, path, blueprintID, deploymentID, file string, inputs []string, more object) (string, string, error) {
-	if blueprintID == "" {
-		s, err := findSource(path, file)
-		if err != nil {
-			return "", "", err
-		}
-		full, err := filepath.Abs(s.dir)
-		if err != nil {
-			return "", "", err
-		}
-		blueprintID = filepath.Base(full)
-	}
-	if deploymentID == "" {
-		deploymentID = blueprintID
-	}
 	id, err := a.upload(ctx, cl, path, blueprintID, file, "tenant")
 	if err != nil {
 		return "", "", err
+	}
+	if deploymentID == "" {
+		deploymentID = id
 	}
 	return id, deploymentID, a.createDeployment(ctx, cl, deploymentID, id, "", "tenant", inputs, more)
 }

@@ -8,23 +8,24 @@ import (
 	"github.com/spf13/cobra"
 
 	"windlass/internal/blueprint"
+	"windlass/internal/blueprint/problem"
 )
 
 func (a *app) requirementsCommand() *cobra.Command {
-	var output string
-	c := leaf("create-requirements FILE", "List what pip needs for a blueprint's plugins", cobra.ExactArgs(1), nil)
+	var output, file string
+	c := leaf("create-requirements PATH", "List what pip needs for a blueprint's plugins", cobra.ExactArgs(1), nil)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := findSource(args[0], "")
+		s, err := openSource(args[0], file)
 		if err != nil {
 			return err
 		}
-		lines, warnings, err := blueprint.Requirements(c.Context(), blueprint.Source{Path: s.path()}, blueprint.Options{})
+		defer s.close()
+		lines, warnings, err := blueprint.Requirements(c.Context(), blueprint.Source{Path: s.path()}, blueprint.Options{Confine: s.archive != ""})
+		s.name(problem.All(err))
 		if err != nil {
 			return err
 		}
-		for _, w := range warnings {
-			fmt.Fprint(a.Stderr, w.Text())
-		}
+		a.warn(s, warnings)
 		text := strings.Join(lines, "\n")
 		if len(lines) > 0 {
 			text += "\n"
@@ -48,6 +49,7 @@ func (a *app) requirementsCommand() *cobra.Command {
 		a.say("Requirements file created successfully --> %s", output)
 		return nil
 	}
+	mainFileFlag(c, &file)
 	c.Flags().StringVarP(&output, "output-path", "o", "", "the file to make; printed by default")
 	return c
 }
