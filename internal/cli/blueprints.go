@@ -281,8 +281,14 @@ func (a *app) blueprintInputs(ctx context.Context, blueprint, file string) error
 
 func (a *app) packageCommand() *cobra.Command {
 	var output string
-	c := leaf("package PATH", "Pack a blueprint's folder into an archive", cobra.ExactArgs(1), nil)
+	c := leaf("package PATH", "Pack a blueprint's folder into a tar.gz archive", cobra.ExactArgs(1), nil)
 	c.RunE = func(_ *cobra.Command, args []string) error {
+		if isArchive(args[0]) {
+			return usageError{fmt.Errorf("%s is an archive already: name a blueprint or its folder", args[0])}
+		}
+		if e := filepath.Ext(output); e != "" && e != ".gz" && e != ".tgz" {
+			return usageError{fmt.Errorf("the archive is a tar.gz: don't call it %s", output)}
+		}
 		s, err := findSource(args[0], "")
 		if err != nil {
 			return err
@@ -294,47 +300,22 @@ func (a *app) packageCommand() *cobra.Command {
 		if output == "" {
 			output = filepath.Base(full) + ".tar.gz"
 		}
-		f, err := os.Create(output)
-		if err != nil {
+		var packed bytes.Buffer // the file may come to lie in the folder
+		if err := archive.Pack(&packed, s.dir, filepath.Base(full)); err != nil {
 			return err
 		}
-		if err := errors.Join(archive.Pack(f, s.dir, filepath.Base(full)), f.Close()); err != nil {
+		if err := create(output, 0o644, func(w io.Writer) error { _, err := packed.WriteTo(w); return err }); err != nil {
 			return err
 		}
 		a.say("Packaged %s to %s", s.dir, output)
 		return nil
 	}
-	c.Flags().StringVarP(&output, "output-path", "o", "", "where to")
+	c.Flags().StringVarP(&output, "output-path", "o", "", "the file to make; the folder's name by default")
 	return c
 }
 
 func (a *app) downloadCommand() *cobra.Command {
-	var output string
-	c := leaf("download ID", "Download a blueprint's archive", cobra.ExactArgs(1), nil)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		cl, err := a.client(c.Context())
-		if err != nil {
-			return err
-		}
-		res, err := cl.send(c.Context(), http.MethodGet, "/blueprints/"+url.PathEscape(args[0])+"/archive", nil, nil, "")
-		if err != nil {
-			return err
-		}
-		defer func() { _ = res.Body.Close() }()
-		if output == "" {
-			output = args[0] + ".tar.gz"
-		}
-		f, err := os.Create(output)
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(f, res.Body)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return err
-		}
-		a.say("Blueprint downloaded as %s", output)
-		return nil
-	}
-	c.Flags().StringVarP(&output, "output-path", "o", "", "where to")
-	return c
+	return a.download("Blueprint", "Download a blueprint's archive", 0o644, func(id string) string {
+		return "/blueprints/" + url.PathEscape(id) + "/archive"
+	})
 }

@@ -188,38 +188,7 @@ func addFile(form *multipart.Writer, field, path string) error {
 }
 
 func (a *app) downloadPluginCommand() *cobra.Command {
-	var output string
-	c := leaf("download ID", "Store a plugin's archive on this machine", cobra.ExactArgs(1), nil)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		cl, err := a.client(c.Context())
-		if err != nil {
-			return err
-		}
-		p, err := cl.get(c.Context(), pluginPath(args[0]), nil)
-		if err != nil {
-			return err
-		}
-		if output == "" {
-			output = filepath.Base(text(p, "archive_name"))
-		}
-		res, err := cl.send(c.Context(), http.MethodGet, pluginPath(args[0])+"/archive", nil, nil, "")
-		if err != nil {
-			return err
-		}
-		defer func() { _ = res.Body.Close() }()
-		f, err := os.OpenFile(output, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-		if err != nil {
-			return fmt.Errorf("store the plugin: %w", err)
-		}
-		_, err = io.Copy(f, res.Body)
-		if err = errors.Join(err, f.Close()); err != nil {
-			return errors.Join(fmt.Errorf("store the plugin: %w", err), os.Remove(output))
-		}
-		a.say("Plugin downloaded as %s", output)
-		return nil
-	}
-	c.Flags().StringVarP(&output, "output-path", "o", "", "the file; the archive's name by default")
-	return c
+	return a.download("Plugin", "Download a plugin's archive", 0o644, func(id string) string { return pluginPath(id) + "/archive" })
 }
 
 func (a *app) deletePluginCommand() *cobra.Command {

@@ -189,34 +189,6 @@ func (a *app) uploadSnapshotCommand() *cobra.Command {
 }
 
 func (a *app) downloadSnapshotCommand() *cobra.Command {
-	var output string
-	c := leaf("download ID", "Download a snapshot", cobra.ExactArgs(1), nil)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		cl, err := a.client(c.Context())
-		if err != nil {
-			return err
-		}
-		a.say("Downloading snapshot %s...", args[0])
-		res, err := cl.send(c.Context(), http.MethodGet, snapshotPath(args[0])+"/archive", nil, nil, "")
-		if err != nil {
-			return err
-		}
-		defer func() { _ = res.Body.Close() }()
-		if output == "" {
-			output = args[0] + ".zip"
-		}
-		// It may have the keys of all secrets in it.
-		f, err := os.OpenFile(output, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(f, res.Body)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return err
-		}
-		a.say("Snapshot downloaded as %s", output)
-		return nil
-	}
-	c.Flags().StringVarP(&output, "output-path", "o", "", "where to")
-	return c
+	// It may have the keys of all secrets in it.
+	return a.download("Snapshot", "Download a snapshot", 0o600, func(id string) string { return snapshotPath(id) + "/archive" })
 }
