@@ -16,10 +16,14 @@ const defaultMaxConcurrent = 20
 // dequeue lets in whoever of the queue may start now. The caller holds
 // admissionLock, so nobody is let in twice.
 func (s *Service) dequeue(ctx context.Context, tx store.Tx) error {
-	if m, err := maintenanceIn(ctx, tx); err != nil || m.Status != MaintenanceOff {
-		return err // whoever ends the maintenance looks again
+	settings, err := tx.ListSettings(ctx)
+	if err != nil {
+		return fmt.Errorf("read what executions may run: %w", err)
 	}
-	wide, err := tx.QueuedSystemWide(ctx)
+	if _, asked := maintenanceAmong(settings); asked {
+		return nil // whoever ends the maintenance looks again
+	}
+	wide, head, err := tx.HeadOfQueue(ctx, shortQueue)
 	if err != nil {
 		return err
 	}
@@ -27,13 +31,14 @@ func (s *Service) dequeue(ctx context.Context, tx store.Tx) error {
 		// The oldest system-wide execution goes before all others, and alone.
 		return s.letInSystemWide(ctx, tx, wide[0])
 	}
-	if _, err := tx.NextQueued(ctx, nil, nil, ""); errors.Is(err, store.ErrNotFound) {
+	if len(head) == 0 {
 		return nil // nobody waits at all
-	} else if err != nil {
-		return err
 	}
-	return s.letInOrdinary(ctx, tx)
+	return s.letInOrdinary(ctx, tx, head, intAmong(settings, "max_concurrent_workflows", defaultMaxConcurrent))
 }
+
+// shortQueue is how much of the queue is read at once. Most are no longer.
+const shortQueue = 32
 
 func (s *Service) letInSystemWide(ctx context.Context, tx store.Tx, e store.Execution) error {
 	n, err := neighboursOf(ctx, tx, e)
@@ -48,8 +53,9 @@ func (s *Service) letInSystemWide(ctx context.Context, tx store.Tx, e store.Exec
 }
 
 // letInOrdinary fills the free places from the queue in order: at most one
-// execution per deployment, and none beside another of its deployment.
-func (s *Service) letInOrdinary(ctx context.Context, tx store.Tx) error {
+// execution per deployment, and none beside another of its deployment. head is
+// the queue, or its beginning if it is a long one.
+func (s *Service) letInOrdinary(ctx context.Context, tx store.Tx, head []store.Execution, limit int) error {
 	active, err := tx.ActiveExecutions(ctx, 0)
 	if err != nil {
 		return err
@@ -57,11 +63,7 @@ func (s *Service) letInOrdinary(ctx context.Context, tx store.Tx) error {
 	if slices.ContainsFunc(active, func(e store.Execution) bool { return e.IsSystemWorkflow && !standsAside(e) }) {
 		return nil
 	}
-	limit, err := intSetting(ctx, tx, "max_concurrent_workflows", defaultMaxConcurrent)
-	if err != nil {
-		return err
-	}
-	line := newLine(tx, active)
+	line := newLine(tx, head, active)
 	for free := limit - len(active); free > 0; {
 		next, ok, err := line.next(ctx)
 		if err != nil || !ok {
@@ -137,11 +139,15 @@ func (s *Service) recheck(ctx context.Context, tx store.Tx, e *store.Execution) 
 // line is the queue of ordinary executions as seen in one transaction.
 type line struct {
 	tx       store.Tx
+	head     []store.Execution     // of the queue, as far as it has not been looked at
+	isWhole  bool                  // there is nobody behind head
 	occupied []store.DeploymentKey // with an execution running or let in
+	full     []string              // groups
+	knowFull bool                  // full is right
 }
 
-func newLine(tx store.Tx, active []store.Execution) *line {
-	l := &line{tx: tx}
+func newLine(tx store.Tx, head, active []store.Execution) *line {
+	l := &line{tx: tx, head: head, isWhole: len(head) < shortQueue}
 	for _, e := range active {
 		if !standsAside(e) {
 			l.occupy(e)
@@ -150,25 +156,55 @@ func newLine(tx store.Tx, active []store.Execution) *line {
 	return l
 }
 
-// occupy keeps further executions of e's deployment waiting.
+// occupy keeps further executions of e's deployment waiting. If e is of a
+// group, the group may be full now.
 func (l *line) occupy(e store.Execution) {
 	if e.DeploymentID != "" {
 		l.occupied = append(l.occupied, store.DeploymentKey{Tenant: e.Tenant, ID: e.DeploymentID})
 	}
+	l.knowFull = l.knowFull && e.GroupID == ""
 }
 
 // next returns the first in the queue whose deployment is idle and whose group
-// has a place. Each call expects that the last one returned waits no more.
+// has a place. Each call expects that the last one returned waits no more. Who
+// can't go in once can't later in the same transaction: places only get fewer.
 func (l *line) next(ctx context.Context) (first store.Execution, ok bool, err error) {
-	full, err := l.tx.FullGroups(ctx)
-	if err != nil {
+	for len(l.head) > 0 {
+		e := l.head[0]
+		l.head = l.head[1:]
+		busy := e.DeploymentID != "" && e.WorkflowID != environmentWorkflow &&
+			slices.Contains(l.occupied, store.DeploymentKey{Tenant: e.Tenant, ID: e.DeploymentID})
+		if busy {
+			continue
+		}
+		if e.GroupID != "" {
+			if err := l.readFull(ctx); err != nil {
+				return first, false, err
+			}
+		}
+		if !slices.Contains(l.full, e.GroupID) {
+			return e, true, nil
+		}
+	}
+	if l.isWhole {
+		return first, false, nil
+	}
+	if err := l.readFull(ctx); err != nil {
 		return first, false, err
 	}
-	first, err = l.tx.NextQueued(ctx, l.occupied, full, environmentWorkflow)
+	first, err = l.tx.NextQueued(ctx, l.occupied, l.full, environmentWorkflow)
 	if errors.Is(err, store.ErrNotFound) {
 		return first, false, nil
 	}
 	return first, err == nil, err
+}
+
+func (l *line) readFull(ctx context.Context) (err error) {
+	if !l.knowFull {
+		l.full, err = l.tx.FullGroups(ctx)
+		l.knowFull = err == nil
+	}
+	return err
 }
 
 func executionsWhere(ctx context.Context, r store.Reader, limit int, filters ...store.Filter) ([]store.Execution, error) {
@@ -200,10 +236,14 @@ func intSetting(ctx context.Context, r store.Reader, name string, otherwise int)
 	if err != nil {
 		return 0, fmt.Errorf("read setting %s: %w", name, err)
 	}
+	return intAmong(settings, name, otherwise), nil
+}
+
+func intAmong(settings []store.Setting, name string, otherwise int) int {
 	for _, setting := range settings {
 		if n, ok := setting.Value.(int64); ok && setting.Name == name {
-			return int(n), nil
+			return int(n)
 		}
 	}
-	return otherwise, nil
+	return otherwise
 }

@@ -44,14 +44,11 @@ func maintenanceIn(ctx context.Context, r store.Reader) (Maintenance, error) {
 	if err != nil {
 		return m, fmt.Errorf("read whether maintenance is on: %w", err)
 	}
-	for _, set := range settings {
-		if set.Scope == MaintenanceScope && set.Name == MaintenanceSetting && set.Value == true {
-			m.Status, m.RequestedAt, m.RequestedBy = MaintenanceOn, set.UpdatedAt, set.UpdatedBy
-		}
-	}
-	if m.Status == MaintenanceOff {
+	asked, is := maintenanceAmong(settings)
+	if !is {
 		return m, nil
 	}
+	m.Status, m.RequestedAt, m.RequestedBy = MaintenanceOn, asked.UpdatedAt, asked.UpdatedBy
 	if m.Remaining, err = executionsWhere(ctx, r, 0, statusIs(store.ActiveStatuses...)); err != nil {
 		return m, err
 	}
@@ -69,6 +66,16 @@ func maintenanceIn(ctx context.Context, r store.Reader) (Maintenance, error) {
 		m.ActivatedAt = last.Items[0].EndedAt
 	}
 	return m, err
+}
+
+// maintenanceAmong finds the setting by which maintenance is asked for.
+func maintenanceAmong(settings []store.Setting) (asked store.Setting, is bool) {
+	for _, set := range settings {
+		if set.Scope == MaintenanceScope && set.Name == MaintenanceSetting && set.Value == true {
+			return set, true
+		}
+	}
+	return asked, false
 }
 
 // SetMaintenance asks for maintenance or ends it, and tells whether that

@@ -194,12 +194,12 @@ func (r *run) end(ctx context.Context, outcome error) error {
 		if err := tx.Lock(admissionLock); err != nil {
 			return err
 		}
-		if err := tx.CheckFence(ctx, r.fence); err != nil {
-			return err
-		}
 		e, err := tx.LockExecution(ctx, r.e.ID)
 		if err != nil {
 			return err
+		}
+		if e.Epoch != r.fence.Epoch {
+			return store.ErrFenced
 		}
 		if !e.Status.IsEnd() { // else somebody ended it meanwhile
 			to, text := verdict(e, outcome)

@@ -249,18 +249,18 @@ func (s *Service) admit(ctx context.Context, tx store.Tx, e *store.Execution, qu
 
 // neighboursOf reads what Admit looks at.
 func neighboursOf(ctx context.Context, r store.Reader, e store.Execution) (n Neighbours, err error) {
-	if n.QueuedSystemWide, err = r.QueuedSystemWide(ctx); err != nil {
-		return n, err
-	}
 	if e.IsSystemWorkflow && e.DeploymentID == "" {
+		if n.QueuedSystemWide, _, err = r.HeadOfQueue(ctx, 1); err != nil {
+			return n, err
+		}
 		n.Active, err = r.ActiveExecutions(ctx, someBlockers)
 		return n, err
 	}
-	here := store.DeploymentKey{Tenant: e.Tenant, ID: e.DeploymentID}
-	if n.Active, err = r.ActiveBeside(ctx, here); err != nil || e.DeploymentID == "" {
-		return n, err
+	beside, err := r.ExecutionsBeside(ctx, store.DeploymentKey{Tenant: e.Tenant, ID: e.DeploymentID}, someBlockers)
+	n = Neighbours{Active: beside.Active, QueuedSystemWide: beside.SystemWide}
+	if e.DeploymentID != "" {
+		n.QueuedHere = beside.Queued
 	}
-	n.QueuedHere, err = r.QueuedOf(ctx, here, someBlockers)
 	return n, err
 }
 

@@ -73,19 +73,11 @@ func markLatest(ctx context.Context, tx store.Tx, e store.Execution) error {
 	if e.DeploymentID == "" || e.WorkflowID == removalWorkflow {
 		return nil
 	}
-	d, err := tx.GetDeployment(ctx, e.Tenant, e.DeploymentID)
+	err := tx.SetLatestExecution(ctx, e.Tenant, e.DeploymentID, e.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // removed while the execution ran
-	} else if err != nil {
-		return err
 	}
-	if d.LatestExecutionID != e.ID {
-		d.LatestExecutionID = e.ID
-		if err := tx.UpdateDeployment(ctx, d); err != nil {
-			return err
-		}
-	}
-	return tx.RefreshDeploymentStatus(ctx, e.Tenant, e.DeploymentID)
+	return err
 }
 
 // workflowEvent is an event that tells of an execution as a whole.

@@ -109,6 +109,9 @@ type DeploymentWriter interface {
 	// and the instance counters from the instances and the latest execution
 	// (rest-api.md 5.6).
 	RefreshDeploymentStatus(ctx context.Context, tenant, id string) error
+	// SetLatestExecution names the deployment's latest execution and refreshes
+	// the status with it.
+	SetLatestExecution(ctx context.Context, tenant, id, executionID string) error
 	DeleteDeployment(ctx context.Context, tenant, id string) error
 }
 

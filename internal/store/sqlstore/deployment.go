@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 
 	"windlass/internal/store"
 )
@@ -105,39 +106,29 @@ func (t *Tx) DeleteDeployment(ctx context.Context, tenant, id string) error {
 // RefreshDeploymentStatus recomputes what a deployment shows of its instances
 // and its latest execution, or gives ErrNotFound.
 func (t *Tx) RefreshDeploymentStatus(ctx context.Context, tenant, id string) error {
-	var unavailable, drifted int
-	var notStarted bool
-	var latest string
-	found, err := row(ctx, t.conn, `SELECT
-		(SELECT COUNT(*) FROM node_instances i WHERE i.deployment_id = d.id AND i.tenant = d.tenant AND NOT i.status_ok),
-		(SELECT COUNT(*) FROM node_instances i WHERE i.deployment_id = d.id AND i.tenant = d.tenant AND i.drifted),
-		EXISTS (SELECT 1 FROM node_instances i WHERE i.deployment_id = d.id AND i.tenant = d.tenant AND i.state <> 'started'),
-		COALESCE((SELECT x.status FROM executions x WHERE x.id = d.latest_execution_id), '')
-		FROM deployments d WHERE d.tenant = ? AND d.id = ?`, []any{tenant, id}, &unavailable, &drifted, &notStarted, &latest)
-	if err != nil {
-		return err
-	}
-	if !found {
-		return recordError("Deployment", id, store.ErrNotFound)
-	}
-	installation := "active"
-	if notStarted {
-		installation = "inactive"
-	}
-	_, err = t.conn.Exec(ctx, `UPDATE deployments SET installation_status = ?, deployment_status = ?, unavailable_instances = ?,
-		drifted_instances = ? WHERE tenant = ? AND id = ?`,
-		installation, deploymentStatus(store.Status(latest), installation), unavailable, drifted, tenant, id)
-	return err
+	n, err := t.conn.Exec(ctx, fmt.Sprintf(refreshStatus, "", "deployments.latest_execution_id"), id, tenant, id, tenant, id, tenant, tenant, id)
+	return one(n, err, "Deployment", id, store.ErrNotFound)
 }
 
-// deploymentStatus is what needs attention, from the status of the latest
-// execution ("" if there is none).
-func deploymentStatus(latest store.Status, installation string) string {
-	switch {
-	case latest.IsActive() && latest != "", latest == store.Queued:
-		return "in_progress"
-	case latest == store.Failed, installation == "inactive":
-		return "requires_attention"
-	}
-	return "good"
+// SetLatestExecution names a deployment's latest execution and recomputes what
+// it shows of it and of its instances, or gives ErrNotFound.
+func (t *Tx) SetLatestExecution(ctx context.Context, tenant, id, executionID string) error {
+	n, err := t.conn.Exec(ctx, fmt.Sprintf(refreshStatus, "latest_execution_id = ?,", "?"),
+		executionID, executionID, executionID, id, tenant, id, tenant, id, tenant, tenant, id)
+	return one(n, err, "Deployment", id, store.ErrNotFound)
 }
+
+// refreshStatus sets the status by what needs attention: the latest execution,
+// then whether everything is started.
+const refreshStatus = `UPDATE deployments SET %[1]s
+	installation_status = CASE WHEN v.unstarted THEN 'inactive' ELSE 'active' END,
+	deployment_status = CASE
+		WHEN EXISTS (SELECT 1 FROM executions x WHERE x.id = %[2]s AND (x.is_active OR x.status = 'queued')) THEN 'in_progress'
+		WHEN v.unstarted OR EXISTS (SELECT 1 FROM executions x WHERE x.id = %[2]s AND x.status = 'failed') THEN 'requires_attention'
+		ELSE 'good' END,
+	unavailable_instances = v.unavailable, drifted_instances = v.drifted
+	FROM (SELECT
+		(SELECT COUNT(*) FROM node_instances i WHERE i.deployment_id = ? AND i.tenant = ? AND NOT i.status_ok) AS unavailable,
+		(SELECT COUNT(*) FROM node_instances i WHERE i.deployment_id = ? AND i.tenant = ? AND i.drifted) AS drifted,
+		EXISTS (SELECT 1 FROM node_instances i WHERE i.deployment_id = ? AND i.tenant = ? AND i.state <> 'started') AS unstarted) AS v
+	WHERE deployments.tenant = ? AND deployments.id = ?`

@@ -108,19 +108,9 @@ func (t *Tx) AddExecution(ctx context.Context, e store.Execution) error {
 
 // UpdateExecution replaces what is not key, claim or counter.
 func (t *Tx) UpdateExecution(ctx context.Context, e store.Execution) error {
-	var status string
-	found, err := row(ctx, t.conn, "SELECT status FROM executions WHERE id = ?"+t.dialect.ForUpdate, []any{e.ID}, &status)
-	if err != nil {
-		return err
-	}
-	if !found {
-		return recordError("Execution", e.ID, store.ErrNotFound)
-	}
-	if status != string(e.Status) {
-		t.Notify(store.TopicExecutions)
-	}
-	_, err = t.conn.Exec(ctx, updateStatement("executions", executionColumns[1:], "id = ?"), append(executionValues(e)[1:], e.ID)...)
-	return err
+	t.Notify(store.TopicExecutions)
+	n, err := t.conn.Exec(ctx, updateStatement("executions", executionColumns[1:], "id = ?"), append(executionValues(e)[1:], e.ID)...)
+	return one(n, err, "Execution", e.ID, store.ErrNotFound)
 }
 
 // DeleteExecutions removes executions with their graphs, operations and

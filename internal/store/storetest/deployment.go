@@ -126,6 +126,9 @@ var deploymentTests = []test{
 					list = append(list, store.NodeInstance{Tenant: "a", DeploymentID: id, NodeID: "n", ID: fmt.Sprintf("%s_%d", id, j), State: state})
 				}
 				s.must(tx.AddInstances(s.ctx(), list))
+				if i%2 == 0 { // naming the latest execution tells the same
+					return tx.SetLatestExecution(s.ctx(), "a", id, d.LatestExecutionID)
+				}
 				return tx.RefreshDeploymentStatus(s.ctx(), "a", id)
 			})
 			got, err := s.GetDeployment(s.ctx(), "a", id)
@@ -136,5 +139,10 @@ var deploymentTests = []test{
 			}
 		}
 		s.refused(store.ErrNotFound, func(tx store.Tx) error { return tx.RefreshDeploymentStatus(s.ctx(), "a", "none") })
+		s.refused(store.ErrNotFound, func(tx store.Tx) error { return tx.SetLatestExecution(s.ctx(), "a", "none", "e") })
+		s.write(func(tx store.Tx) error { return tx.SetLatestExecution(s.ctx(), "a", "d4", "ed6") })
+		got, err := s.GetDeployment(s.ctx(), "a", "d4")
+		s.must(err)
+		same(s, got.LatestExecutionID+" "+got.DeploymentStatus, "ed6 requires_attention")
 	}},
 }

@@ -79,7 +79,7 @@ var notifyTests = []test{
 			e.Resume = true
 			return tx.UpdateExecution(s.ctx(), e)
 		})
-		s.quiet(executions)
+		s.woken(executions) // whatever changed
 		s.write(func(tx store.Tx) error {
 			e, err := tx.LockExecution(s.ctx(), "e")
 			if err != nil {

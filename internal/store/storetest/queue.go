@@ -109,10 +109,15 @@ var queueTests = []test{
 		)
 		d := store.DeploymentKey{Tenant: "a", ID: "d"}
 		got := func(list []store.Execution, err error) string { s.must(err); return fmt.Sprint(idsOf(list)) }
-		same(s, got(s.QueuedOf(s.ctx(), d, 10)), "[q1 q2]")
-		same(s, got(s.QueuedOf(s.ctx(), d, 1)), "[q1]")
-		same(s, got(s.QueuedSystemWide(s.ctx())), "[w1 w2]")
-		same(s, got(s.ActiveBeside(s.ctx(), d)), "[active wide]")
+		beside, err := s.ExecutionsBeside(s.ctx(), d, 10)
+		same(s, got(beside.Active, err), "[active wide]")
+		same(s, got(beside.SystemWide, err), "[w1 w2]")
+		same(s, got(beside.Queued, err), "[q1 q2]")
+		beside, err = s.ExecutionsBeside(s.ctx(), d, 1)
+		same(s, got(beside.Queued, err), "[q1]")
+		wide, others, err := s.HeadOfQueue(s.ctx(), 2)
+		same(s, got(wide, err), "[w1 w2]")
+		same(s, got(others, err), "[q1 q2]")
 		same(s, got(s.ActiveExecutions(s.ctx(), 0)), "[active beside wide]")
 		same(s, got(s.ActiveExecutions(s.ctx(), 2)), "[active beside]")
 	}},
