@@ -45,6 +45,15 @@ var dialect = &sqlstore.Dialect{
 	Advance:    "SELECT setval(pg_get_serial_sequence('%[1]s', 'num'), COALESCE((SELECT MAX(num) FROM %[1]s), 0) + 1, false)",
 }
 
+// session are the settings of our connections, unless the URL has others. What
+// is read is mostly a few rows by an index; without being told the planner
+// reads whole tables where its statistics are young or old.
+var session = map[string]string{
+	"application_name": "windlass",
+	"random_page_cost": "1.1",
+	"jit":              "off",
+}
+
 // connections is how many one manager opens at most, besides the one that
 // listens.
 const connections = 16
@@ -71,8 +80,10 @@ func Open(ctx context.Context, url string) (store.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	if config.RuntimeParams["application_name"] == "" {
-		config.RuntimeParams["application_name"] = "windlass"
+	for name, setting := range session {
+		if config.RuntimeParams[name] == "" {
+			config.RuntimeParams[name] = setting
+		}
 	}
 	s, err := open(ctx, config)
 	if err != nil {

@@ -62,9 +62,11 @@ func (r Reader) nextBehind(ctx context.Context, busy []store.DeploymentKey, full
 		WITH RECURSIVE waiting (deployment, tenant) AS (
 			SELECT * FROM (SELECT t.deployment_id, t.tenant FROM `+byDeployment+` WHERE `+queuedOrdinary+` ORDER BY t.deployment_id, t.tenant LIMIT 1) AS least
 			UNION ALL
-			SELECT n.deployment_id, n.tenant FROM waiting w JOIN executions n ON n.num = (
-				SELECT t.num FROM `+byDeployment+` WHERE `+queuedOrdinary+` AND (t.deployment_id, t.tenant) > (w.deployment, w.tenant)
-				ORDER BY t.deployment_id, t.tenant LIMIT 1)
+			SELECT n.deployment_id, n.tenant FROM waiting w JOIN executions n ON n.num = COALESCE(
+				(SELECT t.num FROM `+byDeployment+` WHERE `+queuedOrdinary+` AND t.deployment_id = w.deployment AND t.tenant > w.tenant
+					ORDER BY t.tenant LIMIT 1),
+				(SELECT t.num FROM `+byDeployment+` WHERE `+queuedOrdinary+` AND t.deployment_id > w.deployment
+					ORDER BY t.deployment_id, t.tenant LIMIT 1))
 		)
 		SELECT x.num FROM waiting w JOIN executions x ON x.num = (
 			SELECT t.num FROM `+byDeployment+` WHERE `+queuedOrdinary+` AND t.deployment_id = w.deployment AND t.tenant = w.tenant
