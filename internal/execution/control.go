@@ -11,7 +11,7 @@ import (
 
 func (s *Service) cancel(ctx context.Context, tenant, id string, how Action) (store.Execution, error) {
 	var e store.Execution
-	err := s.store.Write(ctx, func(tx store.Tx) error {
+	err := s.store.WriteLocked(ctx, admissionLock, func(tx store.Tx) error {
 		var err error
 		if e, err = lockForAction(ctx, tx, tenant, id); err != nil {
 			return err
@@ -36,7 +36,7 @@ func (s *Service) cancel(ctx context.Context, tenant, id string, how Action) (st
 
 func (s *Service) resume(ctx context.Context, tenant, id string, how Action) (store.Execution, error) {
 	var e store.Execution
-	err := s.store.Write(ctx, func(tx store.Tx) error {
+	err := s.store.WriteLocked(ctx, admissionLock, func(tx store.Tx) error {
 		var err error
 		if e, err = lockForAction(ctx, tx, tenant, id); err != nil {
 			return err
@@ -66,7 +66,7 @@ func (s *Service) updateStatus(ctx context.Context, u StatusUpdate) (store.Execu
 		return store.Execution{}, refuse(CodeBadParameters, "Invalid execution status: %s", u.Status)
 	}
 	var e store.Execution
-	err := s.store.Write(ctx, func(tx store.Tx) error {
+	err := s.store.WriteLocked(ctx, admissionLock, func(tx store.Tx) error {
 		var err error
 		if e, err = lockForAction(ctx, tx, u.Tenant, u.ID); err != nil {
 			return err

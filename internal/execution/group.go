@@ -47,7 +47,7 @@ func (s *Service) StartGroup(ctx context.Context, r GroupRequest) (store.Executi
 		return g, err
 	}
 	for batch := range slices.Chunk(deployments, groupBatch) {
-		err := s.store.Write(ctx, func(tx store.Tx) error {
+		err := s.store.WriteLocked(ctx, admissionLock, func(tx store.Tx) error {
 			for _, d := range batch {
 				if err := s.startMember(ctx, tx, r, g.ID, d); err != nil {
 					return fmt.Errorf("start %s on deployment %s: %w", r.WorkflowID, d, err)

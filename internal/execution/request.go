@@ -60,7 +60,7 @@ type StatusUpdate struct {
 func (s *Service) Start(ctx context.Context, r StartRequest) (store.Execution, error) {
 	var e store.Execution
 	var refusal *Refusal
-	err := s.store.Write(ctx, func(tx store.Tx) error {
+	err := s.store.WriteLocked(ctx, admissionLock, func(tx store.Tx) error {
 		var err error
 		e, err = s.StartIn(ctx, tx, r)
 		return keepRefused(&e, err, &refusal)
@@ -86,7 +86,7 @@ func (s *Service) StartSystem(ctx context.Context, tx store.Tx, r SystemRequest)
 		return s.startSystem(ctx, tx, r)
 	}
 	var e store.Execution
-	err := s.store.Write(ctx, func(tx store.Tx) error {
+	err := s.store.WriteLocked(ctx, admissionLock, func(tx store.Tx) error {
 		var err error
 		e, err = s.startSystem(ctx, tx, r)
 		return err

@@ -190,10 +190,7 @@ func (r *run) letGo(ctx context.Context) error {
 // end stores the end of the execution with all that goes with it.
 func (r *run) end(ctx context.Context, outcome error) error {
 	entries := r.book.take()
-	return r.s.store.Write(ctx, func(tx store.Tx) error {
-		if err := tx.Lock(admissionLock); err != nil {
-			return err
-		}
+	return r.s.store.WriteLocked(ctx, admissionLock, func(tx store.Tx) error {
 		e, err := tx.LockExecution(ctx, r.e.ID)
 		if err != nil {
 			return err

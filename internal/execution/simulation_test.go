@@ -501,6 +501,10 @@ var (
 	errNoAck = errors.New("the connection broke after the commit")
 )
 
+func (f *faultyStore) WriteLocked(ctx context.Context, _ string, fn func(store.Tx) error) error {
+	return f.Write(ctx, fn)
+}
+
 func (f *faultyStore) Write(ctx context.Context, fn func(store.Tx) error) error {
 	f.mu.Lock()
 	fate, delay := f.dice.IntN(40), time.Duration(f.dice.IntN(2000))*time.Millisecond

@@ -26,6 +26,11 @@ type Store interface {
 	// A context that ends before the commit starts cancels the write.
 	Write(ctx context.Context, fn func(tx Tx) error) error
 
+	// WriteLocked is Write with fn holding the named lock from its beginning.
+	// Those of one manager that wait for the same lock may share a transaction,
+	// so that many get on with few commits; each fails by itself all the same.
+	WriteLocked(ctx context.Context, lock string, fn func(tx Tx) error) error
+
 	// Subscribe returns a channel that receives a value some time after a
 	// write that notified the topic was committed, by this or another manager.
 	// Wake-ups are coalesced and may be spurious or, rarely, lost: look again

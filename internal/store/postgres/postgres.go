@@ -61,9 +61,10 @@ const connections = 16
 // Store is an open database. It implements store.Store.
 type Store struct {
 	sqlstore.Reader
-	db   *sql.DB
-	hub  sqlstore.Hub
-	news *notifier
+	db    *sql.DB
+	hub   sqlstore.Hub
+	news  *notifier
+	doors doors
 
 	mu     sync.RWMutex // held while writing, exclusively while closing
 	closed bool         // guarded by mu
@@ -180,8 +181,12 @@ func (s *Store) Write(ctx context.Context, fn func(tx store.Tx) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
-		return errors.New("the store is closed")
+		return errClosed
 	}
+	return s.write(ctx, fn)
+}
+
+func (s *Store) write(ctx context.Context, fn func(tx store.Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		topics, err := s.attempt(ctx, fn)
 		if err == nil {
@@ -203,41 +208,70 @@ func (s *Store) Write(ctx context.Context, fn func(tx store.Tx) error) error {
 
 // attempt runs fn in one transaction and commits it.
 func (s *Store) attempt(ctx context.Context, fn func(tx store.Tx) error) (map[string]struct{}, error) {
+	t, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	tx := sqlstore.NewTx(bound{conn{t.sql}, t.running}, dialect, t.lock)
+	if err := fn(tx); err != nil {
+		return nil, because(ctx, err)
+	}
+	if !t.unlink() {
+		return nil, ctx.Err()
+	}
+	if err := t.sql.Commit(); err != nil {
+		return nil, &commitError{err}
+	}
+	return tx.Topics(), nil
+}
+
+// transaction is one under way, on a connection of its own.
+type transaction struct {
+	sql     *sql.Tx
+	conn    *sql.Conn
+	lasting context.Context // never ends
+	running context.Context // ends with the context of who began, until unlink
+	cancel  context.CancelFunc
+	unlink  func() bool
+}
+
+func (s *Store) begin(ctx context.Context) (*transaction, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	// The end of ctx stops waiting and statements. It must not stop a commit
 	// half-way, nor take the connection with it where nothing is under way.
-	lasting := context.WithoutCancel(ctx)
-	running, cancel := context.WithCancel(lasting)
-	defer cancel()
-	unlink := context.AfterFunc(ctx, cancel)
-	defer unlink()
-	single, err := s.db.Conn(running)
-	if err != nil {
+	t := &transaction{lasting: context.WithoutCancel(ctx)}
+	t.running, t.cancel = context.WithCancel(t.lasting)
+	t.unlink = context.AfterFunc(ctx, t.cancel)
+	var err error
+	if t.conn, err = s.db.Conn(t.running); err != nil {
+		t.unlink()
+		t.cancel()
 		return nil, because(ctx, fmt.Errorf("connect: %w", err))
 	}
-	defer func() { _ = single.Close() }() // gives it back to the pool
-	sqlTx, err := single.BeginTx(lasting, nil)
-	if err != nil {
+	if t.sql, err = t.conn.BeginTx(t.lasting, nil); err != nil {
+		t.close()
 		return nil, because(ctx, fmt.Errorf("begin transaction: %w", err))
 	}
-	defer func() { _ = sqlTx.Rollback() }() // after a commit it does nothing
-	c := conn{sqlTx}
-	tx := sqlstore.NewTx(bound{c, running}, dialect, func(name string) error {
-		_, err := c.Exec(running, "SELECT pg_advisory_xact_lock(?)", lockNumber(name))
-		return err
-	})
-	if err := fn(tx); err != nil {
-		return nil, because(ctx, err)
+	return t, nil
+}
+
+// lock takes a named lock until the transaction ends.
+func (t *transaction) lock(name string) error {
+	_, err := conn{t.sql}.Exec(t.running, "SELECT pg_advisory_xact_lock(?)", lockNumber(name))
+	return err
+}
+
+// close undoes what is not committed and gives the connection back.
+func (t *transaction) close() {
+	if t.sql != nil {
+		_ = t.sql.Rollback() // after a commit it does nothing
 	}
-	if !unlink() {
-		return nil, ctx.Err()
-	}
-	if err := sqlTx.Commit(); err != nil {
-		return nil, &commitError{err}
-	}
-	return tx.Topics(), nil
+	_ = t.conn.Close()
+	t.unlink()
+	t.cancel()
 }
 
 // because gives the end of the context as the reason for an error that came of it.

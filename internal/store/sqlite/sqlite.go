@@ -135,6 +135,11 @@ func (s *Store) Write(ctx context.Context, fn func(tx store.Tx) error) error {
 	return s.writer.write(ctx, fn)
 }
 
+// WriteLocked is Write: there is one writer, which shares its transactions anyway.
+func (s *Store) WriteLocked(ctx context.Context, _ string, fn func(tx store.Tx) error) error {
+	return s.Write(ctx, fn)
+}
+
 // Freeze calls fn with a view of one moment.
 func (s *Store) Freeze(ctx context.Context, fn func(v store.View) error) (err error) {
 	single, err := s.read.Conn(ctx)

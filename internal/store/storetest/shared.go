@@ -75,8 +75,13 @@ var sharedTests = []test{
 		var all sync.WaitGroup
 		for i := range errs {
 			all.Go(func() {
-				for range each {
-					errs[i] = managers[i%len(managers)].Write(s.ctx(), func(tx store.Tx) error {
+				for n := range each {
+					m := managers[i%len(managers)]
+					locked := func(fn func(store.Tx) error) error { return m.WriteLocked(s.ctx(), "counter", fn) }
+					if n%2 == 0 {
+						locked = func(fn func(store.Tx) error) error { return m.Write(s.ctx(), fn) }
+					}
+					errs[i] = locked(func(tx store.Tx) error {
 						if err := tx.Lock("counter"); err != nil {
 							return err
 						}

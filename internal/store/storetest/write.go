@@ -169,6 +169,81 @@ var writeTests = []test{
 		s.must(err)
 		same(s, list[0].Value, any(int64(workers*each)))
 	}},
+	{"who waits for the same lock fails by himself", func(s *subject) {
+		const many = 60
+		s.write(func(tx store.Tx) error { return tx.PutSetting(s.ctx(), store.Setting{Name: "n", Value: int64(0)}) })
+		mine := errors.New("mine")
+		var all sync.WaitGroup
+		errs, panics := make([]error, many), make([]any, many)
+		for i := range many {
+			all.Go(func() {
+				defer func() { panics[i] = recover() }()
+				ctx, cancel := context.WithCancel(s.ctx())
+				defer cancel()
+				errs[i] = s.WriteLocked(ctx, "counter", func(tx store.Tx) error {
+					list, err := tx.ListSettings(ctx)
+					if err != nil {
+						return err
+					}
+					if err := tx.PutSetting(ctx, store.Setting{Name: "n", Value: list[0].Value.(int64) + 1}); err != nil {
+						return err
+					}
+					switch i % 6 {
+					case 1:
+						return mine
+					case 2:
+						cancel()
+					case 3:
+						panic("ouch")
+					case 4:
+						return tx.Lock("counter") // held already
+					}
+					return tx.AddTenant(ctx, store.Tenant{Name: fmt.Sprint("t", i)})
+				})
+			})
+		}
+		all.Wait()
+		for i := range many {
+			var want error
+			var panicked any
+			switch i % 6 {
+			case 1:
+				want = mine
+			case 2:
+				want = context.Canceled
+			case 3:
+				panicked = "ouch"
+			}
+			if !errors.Is(errs[i], want) || panics[i] != panicked || s.hasTenant(fmt.Sprint("t", i)) != (i%6 == 0 || i%6 == 5) {
+				s.Errorf("write %d: error %v, panic %v", i, errs[i], panics[i])
+			}
+		}
+		list, err := s.ListSettings(s.ctx())
+		s.must(err)
+		same(s, list[0].Value, any(int64(many/2)))
+	}},
+	{"a lock that is not to be had is waited for no longer than its caller wants", func(s *subject) {
+		holds, release := make(chan struct{}), make(chan struct{})
+		var all sync.WaitGroup
+		all.Go(func() {
+			s.must(s.WriteLocked(s.ctx(), "door", func(store.Tx) error {
+				close(holds)
+				<-release
+				return nil
+			}))
+		})
+		<-holds
+		ctx, cancel := context.WithCancel(s.ctx())
+		all.Go(func() {
+			if err := s.WriteLocked(ctx, "door", func(store.Tx) error { return nil }); !errors.Is(err, context.Canceled) {
+				s.Errorf("got %v", err)
+			}
+			close(release)
+		})
+		all.Go(func() { s.must(s.WriteLocked(s.ctx(), "door", func(store.Tx) error { return nil })) })
+		cancel()
+		all.Wait()
+	}},
 	{"opening again keeps everything", func(s *subject) {
 		f := s.seed("a", "d", "e")
 		s.graph("e", "g", 3)
