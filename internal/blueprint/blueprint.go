@@ -32,10 +32,8 @@ type Source struct {
 type Options struct {
 	// Resolver finds imports with a scheme; nil for files and the web only.
 	Resolver imports.Resolver
-	// Rules replace the start of such imports, tried in order; after them the
-	// import as written is tried, unless NoFallback.
-	Rules      []imports.Rule
-	NoFallback bool
+	// Rules say where such imports are really found.
+	Rules imports.Rules
 	// Imports are documents given by import, as written but without namespace.
 	Imports map[string]imports.Text
 	// ResourcesBase is a folder that is searched for relative imports.
@@ -117,7 +115,7 @@ func merge(ctx context.Context, source Source, opts Options) (document, problem.
 		return document{}, problems
 	}
 	result, found := imports.Merge(ctx, imports.Main{Root: root, Location: source.Path, Version: version}, imports.Options{
-		Resolver: opts.Resolver, Rules: opts.Rules, NoFallback: opts.NoFallback, Base: filepathOf(opts.ResourcesBase),
+		Resolver: opts.Resolver, Rules: opts.Rules, Base: filepathOf(opts.ResourcesBase),
 		Confine: opts.confine(source.Path), Texts: opts.Imports, CheckVersions: !opts.NoVersionCheck,
 	})
 	problems = append(problems, found...)

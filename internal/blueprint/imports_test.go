@@ -94,22 +94,22 @@ func TestTextsRulesAndFallback(t *testing.T) {
 		},
 		"rule": {
 			imports: "[http://h/a.yaml]", inputs: []string{"from_rule"},
-			opts: blueprint.Options{Rules: []imports.Rule{{Prefix: "http://h", Replacement: "file:" + dir}}},
+			opts: blueprint.Options{Rules: imports.Rules{List: []imports.Rule{{Prefix: "http://h", Replacement: "file:" + dir}}}},
 		},
 		"second rule": {
 			imports: "[http://h/a.yaml]", inputs: []string{"from_rule"},
-			opts: blueprint.Options{Rules: []imports.Rule{
+			opts: blueprint.Options{Rules: imports.Rules{List: []imports.Rule{
 				{Prefix: "http://h", Replacement: "file:" + dir + "/none"}, {Prefix: "http://", Replacement: "file:/none"},
 				{Prefix: "http://h/", Replacement: "file://" + dir + "/"},
-			}},
+			}}},
 		},
 		"no fallback": {
 			imports: "[https://cloudify.co/spec/cloudify/6.3.0/types.yaml]", code: 13,
-			opts: blueprint.Options{NoFallback: true, Rules: []imports.Rule{{Prefix: "https://", Replacement: "file:/none/"}}},
+			opts: blueprint.Options{Rules: imports.Rules{NoFallback: true, List: []imports.Rule{{Prefix: "https://", Replacement: "file:/none/"}}}},
 		},
 		"fallback": {
 			imports: "[https://cloudify.co/spec/cloudify/6.3.0/types.yaml]",
-			opts:    blueprint.Options{Rules: []imports.Rule{{Prefix: "https://", Replacement: "file:/none/"}}},
+			opts:    blueprint.Options{Rules: imports.Rules{List: []imports.Rule{{Prefix: "https://", Replacement: "file:/none/"}}}},
 		},
 		"resources base": {
 			imports: "[a.yaml]", inputs: []string{"from_rule"}, opts: blueprint.Options{ResourcesBase: dir},

@@ -37,7 +37,7 @@ func Look(ctx context.Context, source Source, opts Options) Survey {
 	}
 	version := versionOf(root)
 	result, found := imports.Merge(ctx, imports.Main{Root: root, Location: source.Path, Version: version}, imports.Options{
-		Resolver: opts.Resolver, Rules: opts.Rules, NoFallback: opts.NoFallback, Base: filepathOf(opts.ResourcesBase),
+		Resolver: opts.Resolver, Rules: opts.Rules, Base: filepathOf(opts.ResourcesBase),
 		Confine: opts.confine(source.Path), Texts: opts.Imports, KeepGoing: true,
 	})
 	problems = append(problems, found...)

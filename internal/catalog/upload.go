@@ -105,7 +105,30 @@ func (e *Environment) parse(ctx context.Context, b store.Blueprint, dir string) 
 	}
 	opts := e.Parse
 	opts.Resolver = imports.ForTenant(e.Parse.Resolver, b.Tenant)
+	if opts.Rules, err = e.importRules(ctx); err != nil {
+		return nil, nil, err
+	}
 	return blueprint.Parse(ctx, blueprint.Source{Path: main, Text: text}, opts)
+}
+
+// ImportResolverSetting names the setting that tells where imports are really
+// found, in the original's form (see imports.ParseRules); its scope is rest.
+const ImportResolverSetting = "import_resolver"
+
+// importRules are those of the setting or, without it, those it was made with.
+func (e *Environment) importRules(ctx context.Context) (imports.Rules, error) {
+	settings, err := e.Store.ListSettings(ctx)
+	if err != nil {
+		return imports.Rules{}, fmt.Errorf("read setting %s: %w", ImportResolverSetting, err)
+	}
+	for _, s := range settings {
+		if s.Scope == "rest" && s.Name == ImportResolverSetting {
+			rules, err := imports.ParseRules(s.Value)
+			rules.Direct = e.Parse.Rules.Direct
+			return rules, err
+		}
+	}
+	return e.Parse.Rules, nil
 }
 
 func yamlFiles(dir string) []string {

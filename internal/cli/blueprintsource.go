@@ -123,7 +123,12 @@ func (a *app) parse(ctx context.Context, s source) (*plan.Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the blueprint: %w", err)
 	}
-	p, warnings, err := blueprint.Parse(ctx, blueprint.Source{Path: s.path(), Text: text}, blueprint.Options{Confine: s.archive != ""})
+	opts, err := a.blueprintOptions()
+	if err != nil {
+		return nil, err
+	}
+	opts.Confine = s.archive != ""
+	p, warnings, err := blueprint.Parse(ctx, blueprint.Source{Path: s.path(), Text: text}, opts)
 	s.name(problem.All(err))
 	if err != nil {
 		return nil, err

@@ -126,8 +126,14 @@ func startLocal(ctx context.Context, a *app) (*localManager, error) {
 	if a.verbosity > 0 {
 		logger = slog.New(slog.NewTextHandler(a.Stderr, nil))
 	}
-	var err error
-	l.manager, err = manager.Open(ctx, manager.Config{DataDir: dir, Version: a.Version, Logger: logger})
+	c, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	l.manager, err = manager.Open(ctx, manager.Config{
+		DataDir: dir, Version: a.Version, Logger: logger, ImportRules: c.rules, AllowPrivate: c.private,
+		NoVersionCheck: c.newer,
+	})
 	if err != nil {
 		return nil, err
 	}

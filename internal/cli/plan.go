@@ -68,7 +68,11 @@ func (a *app) planFile(ctx context.Context, path string, o planOptions) (any, er
 	if err != nil {
 		return nil, err
 	}
-	p, warnings, err := blueprint.Parse(ctx, blueprint.Source{Path: path}, o.parsing())
+	opts, err := a.planning(o)
+	if err != nil {
+		return nil, err
+	}
+	p, warnings, err := blueprint.Parse(ctx, blueprint.Source{Path: path}, opts)
 	for _, w := range warnings {
 		fmt.Fprint(a.Stderr, w.Text())
 	}
@@ -79,17 +83,25 @@ func (a *app) planFile(ctx context.Context, path string, o planOptions) (any, er
 	return planResult(d, err)
 }
 
-func (o planOptions) parsing() blueprint.Options {
-	opts := blueprint.Options{NoVersionCheck: o.newer}
+func (a *app) planning(o planOptions) (blueprint.Options, error) {
+	opts, err := a.blueprintOptions()
+	if err != nil {
+		return blueprint.Options{}, err
+	}
+	opts.NoVersionCheck = opts.NoVersionCheck || o.newer
 	if len(o.bases) > 0 {
 		opts.ResourcesBase, opts.AdditionalResources = o.bases[0], o.bases[1:]
 	}
-	return opts
+	return opts, nil
 }
 
 // summarise prints what is in a plan for people.
 func (a *app) summarise(ctx context.Context, path string, o planOptions) error {
-	p, warnings, err := blueprint.Parse(ctx, blueprint.Source{Path: path}, o.parsing())
+	opts, err := a.planning(o)
+	if err != nil {
+		return err
+	}
+	p, warnings, err := blueprint.Parse(ctx, blueprint.Source{Path: path}, opts)
 	if err != nil {
 		return err
 	}

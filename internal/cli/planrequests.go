@@ -163,11 +163,11 @@ func planOf(ctx context.Context, request object) (any, error) {
 	}
 	isFalse := func(b *bool) bool { return b != nil && !*b }
 	opts := blueprint.Options{
-		NoFallback: isFalse(r.Fallback), Imports: r.Imports.texts(), ResourcesBase: r.Base, AdditionalResources: r.Additional,
+		Rules: imports.Rules{NoFallback: isFalse(r.Fallback)}, Imports: r.Imports.texts(), ResourcesBase: r.Base, AdditionalResources: r.Additional,
 		NoVersionCheck: isFalse(r.Version), NoFunctionCheck: isFalse(r.Functions), NoInputDefaultCheck: isFalse(r.Defaults),
 	}
 	for _, rule := range r.Rules {
-		opts.Rules = append(opts.Rules, imports.Rule{Prefix: rule[0], Replacement: rule[1]})
+		opts.Rules.List = append(opts.Rules.List, imports.Rule{Prefix: rule[0], Replacement: rule[1]})
 	}
 	p, _, err := blueprint.Parse(ctx, source, opts)
 	return planResult(p, err)

@@ -20,7 +20,12 @@ func (a *app) requirementsCommand() *cobra.Command {
 			return err
 		}
 		defer s.close()
-		lines, warnings, err := blueprint.Requirements(c.Context(), blueprint.Source{Path: s.path()}, blueprint.Options{Confine: s.archive != ""})
+		opts, err := a.blueprintOptions()
+		if err != nil {
+			return err
+		}
+		opts.Confine = s.archive != ""
+		lines, warnings, err := blueprint.Requirements(c.Context(), blueprint.Source{Path: s.path()}, opts)
 		s.name(problem.All(err))
 		if err != nil {
 			return err

@@ -49,9 +49,14 @@ func instanceSuffix() string {
 
 // parseOptions reads blueprints of strangers: no file outside their own folder
 // and no server of this machine's network unless private addresses are allowed, but blueprints of the same tenant.
-func parseOptions(library *catalog.Library, private bool) blueprint.Options {
-	web := imports.New(imports.Config{Web: &imports.Web{AllowPrivate: private}})
-	return blueprint.Options{Confine: true, Resolver: catalog.NewResolver(web, library)}
+// What rules lead to may be anywhere.
+func parseOptions(library *catalog.Library, c Config) blueprint.Options {
+	web := imports.New(imports.Config{Web: &imports.Web{AllowPrivate: c.AllowPrivate}})
+	rules := c.ImportRules
+	rules.Direct = imports.New(imports.Config{Web: &imports.Web{AllowPrivate: true}})
+	return blueprint.Options{
+		Confine: true, Resolver: catalog.NewResolver(web, library), Rules: rules, NoVersionCheck: c.NoVersionCheck,
+	}
 }
 
 // fetchTime bounds the fetching of an archive.

@@ -20,6 +20,7 @@ import (
 
 	"windlass/internal/access"
 	"windlass/internal/approval"
+	"windlass/internal/blueprint/imports"
 	"windlass/internal/catalog"
 	"windlass/internal/execution"
 	"windlass/internal/operation"
@@ -47,6 +48,12 @@ type Config struct {
 	// AllowPrivate lets blueprints and archives be fetched from loopback, private
 	// and link-local addresses too.
 	AllowPrivate bool
+	// ImportRules say where imports are really found, unless the setting
+	// import_resolver does.
+	ImportRules imports.Rules
+	// NoVersionCheck lets elements of blueprints pass that are newer than the
+	// version they name.
+	NoVersionCheck bool
 	// OperationMemory is how many bytes of address space a Python operation or
 	// workflow may have, OperationTimeout how long an operation may take whose
 	// blueprint doesn't say; 0: no limit.
@@ -177,7 +184,7 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 		return err
 	}
 	environment := &catalog.Environment{
-		Store: m.store, Library: library, Parse: parseOptions(library, m.config.AllowPrivate), Fetch: fetcher(m.config.AllowPrivate),
+		Store: m.store, Library: library, Parse: parseOptions(library, m.config), Fetch: fetcher(m.config.AllowPrivate),
 		Now: time.Now, IDs: instanceSuffix,
 	}
 	snapshots, err := snapshot.New(snapshot.Config{

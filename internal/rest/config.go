@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"windlass/internal/access"
+	"windlass/internal/blueprint/imports"
+	"windlass/internal/catalog"
 	"windlass/internal/execution"
 	"windlass/internal/store"
 	"windlass/internal/value"
@@ -27,6 +29,7 @@ func defaultSettings() []setting {
 		{scope: "rest", name: "blueprint_folder_max_size_mb", value: int64(50), kind: integer},
 		{scope: "rest", name: "blueprint_folder_max_files", value: int64(10000), kind: integer},
 		{scope: "rest", name: "default_page_size", value: int64(pageSize), kind: integer},
+		{scope: "rest", name: catalog.ImportResolverSetting, value: object{"parameters": object{"rules": []any{}, "fallback": true}}, kind: dict},
 		{scope: "rest", name: "max_concurrent_workflows", value: int64(20), kind: integer},
 		// As the original's 7.x: what can't start beside a system-wide execution waits, also unasked.
 		{scope: "rest", name: execution.CatchUpSetting, value: execution.CatchUpSkip, kind: text},
@@ -148,7 +151,7 @@ func (s *server) putConfig(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	v := r.body["value"]
-	if str, isText := v.(string); isText && c.kind == integer { // the command line sends text
+	if str, isText := v.(string); isText && c.kind != text { // the command line sends text
 		if decoded, err := value.Decode([]byte(str)); err == nil {
 			v = decoded
 		}
@@ -158,6 +161,11 @@ func (s *server) putConfig(w http.ResponseWriter, r *request) error {
 	}
 	if str, isText := v.(string); c.name == execution.CatchUpSetting && isText && !execution.IsCatchUp(str) {
 		return fail("conflict_error", "Error validating %s: %s is not one of ['skip', 'once', 'all']", c.name, value.Repr(v))
+	}
+	if c.name == catalog.ImportResolverSetting {
+		if _, err := imports.ParseRules(v); err != nil {
+			return fail("conflict_error", "Error validating %s: %v", c.name, err)
+		}
 	}
 	if n, isInt := v.(int64); isInt && n < 0 {
 		return fail("conflict_error", "Error validating %s: %d is less than the minimum of 0", c.name, n)

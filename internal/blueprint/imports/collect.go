@@ -20,9 +20,7 @@ const maxDocuments = 1000
 // Options say where imports are looked for.
 type Options struct {
 	Resolver Resolver // nil: New(Config{})
-	Rules    []Rule   // for URLs; tried in order
-	// NoFallback refuses the URL as written once a rule fits it.
-	NoFallback bool
+	Rules    Rules
 	// Base is a folder that is searched for relative imports.
 	Base string
 	// Confine, if not nil, keeps files that are read inside of folders.
@@ -144,7 +142,7 @@ func (o Options) resolver() Resolver {
 	if o.Confine != nil {
 		base = confined{Resolver: base, folders: o.Confine}
 	}
-	return ruled{direct: base, original: bundled{base}, rules: o.Rules, fallback: !o.NoFallback}
+	return ruled{rules: o.Rules, replaced: base, original: bundled{base}}
 }
 
 func (c *collector) add(d *imported) {

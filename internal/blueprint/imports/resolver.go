@@ -65,12 +65,6 @@ func ForTenant(r Resolver, tenant string) Resolver {
 	return r
 }
 
-// Rule replaces the start of URLs.
-type Rule struct {
-	Prefix      string
-	Replacement string
-}
-
 // Config is what a resolver is made of. The zero value reads files anywhere and
 // public web servers.
 type Config struct {
@@ -127,43 +121,6 @@ func (b bundled) Fetch(ctx context.Context, url, dslVersion string) (*Document, 
 		return &Document{Text: text, Location: name}, nil
 	}
 	return b.Resolver.Fetch(ctx, url, dslVersion)
-}
-
-// ruled tries URLs with their start replaced.
-type ruled struct {
-	direct   Resolver // for replaced URLs
-	original Resolver // for the URL as written
-	rules    []Rule
-	fallback bool
-}
-
-func (r ruled) Fetch(ctx context.Context, url, dslVersion string) (*Document, error) {
-	tried := map[string]bool{}
-	var failures []string
-	for _, rule := range r.rules {
-		rest, ok := strings.CutPrefix(url, rule.Prefix)
-		replaced := rule.Replacement + rest
-		if !ok || tried[replaced] || !IsRemote(url) {
-			continue
-		}
-		tried[replaced] = true
-		if strings.HasPrefix(replaced, "/") {
-			replaced = "file:" + replaced
-		}
-		d, err := r.direct.Fetch(ctx, replaced, dslVersion)
-		if err == nil {
-			return d, nil
-		}
-		failures = append(failures, fmt.Sprintf("%s (%v)", replaced, err))
-	}
-	if len(failures) > 0 && !r.fallback {
-		return nil, fmt.Errorf("failed to resolve the following urls: %s", strings.Join(failures, ", "))
-	}
-	d, err := r.original.Fetch(ctx, url, dslVersion)
-	if err != nil && len(failures) > 0 {
-		return nil, fmt.Errorf("%w; before that, failed to resolve the following urls: %s", err, strings.Join(failures, ", "))
-	}
-	return d, err
 }
 
 // IsRemote tells whether an import names a document by a scheme, so that it is
