@@ -139,6 +139,8 @@ func answerTo(err error) answer {
 		return coded("conflict_error", err.Error(), nil)
 	case errors.Is(err, store.ErrNotFound):
 		return coded("not_found_error", err.Error(), nil)
+	case errors.Is(err, store.ErrFull):
+		return coded("internal_server_error", "Nothing was changed: "+err.Error(), nil)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return coded("request_timeout_error", "The request was abandoned", nil)
 	case len(problem.All(err)) > 0:
@@ -168,6 +170,9 @@ func recordAnswer(e *store.RecordError) answer {
 		return coded("conflict_error", e.Error(), nil)
 	case errors.Is(e, store.ErrBadQuery):
 		return coded("bad_parameters_error", e.Error(), nil)
+	}
+	if errors.Is(e, store.ErrFull) {
+		return coded("internal_server_error", "Nothing was changed: "+e.Error(), nil)
 	}
 	a := coded("internal_server_error", "Internal error occurred in manager REST server - "+e.Error(), nil)
 	a.hidden = true

@@ -126,6 +126,9 @@ var (
 	ErrFenced = errors.New("execution was claimed by another manager")
 	// ErrBadQuery: a filter or sort names a field that there is not.
 	ErrBadQuery = errors.New("bad query")
+	// ErrFull: there is no room for what was to be written. Nothing of it was, and
+	// the next write succeeds if there is room by then.
+	ErrFull = errors.New("the disk of the database is full: make room on it")
 )
 
 // RecordError tells which record an error is about.

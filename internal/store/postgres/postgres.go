@@ -194,7 +194,7 @@ func (s *Store) write(ctx context.Context, fn func(tx store.Tx) error) error {
 			return nil
 		}
 		if !isTransient(err) || attempt == mostAttempts {
-			return err
+			return named(err)
 		}
 		pause := time.NewTimer(rand.N(time.Duration(attempt) * 10 * time.Millisecond))
 		select {
@@ -309,6 +309,15 @@ func isTransient(err error) bool {
 	}
 	var commit *commitError
 	return errors.Is(err, driver.ErrBadConn) && !errors.As(err, &commit)
+}
+
+// named says what to do about an error of PostgreSQL's, if anybody can.
+func named(err error) error {
+	var e *pgconn.PgError
+	if errors.As(err, &e) && e.Code == "53100" { // disk full
+		return fmt.Errorf("%w: %w", store.ErrFull, err)
+	}
+	return err
 }
 
 // lockNumber is the number under which the database knows a named lock.

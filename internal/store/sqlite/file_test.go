@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"windlass/internal/store"
@@ -137,16 +138,74 @@ func TestLibcIsTheOneThatSQLiteWants(t *testing.T) {
 // helpAt makes this test binary a writer of records into the database it names.
 const helpAt = "WINDLASS_TEST_WRITE_RECORDS"
 
+// breakAt makes it a writer whose disk breaks.
+const breakAt = "WINDLASS_TEST_BREAK_DISK"
+
 func maybeHelp() bool {
-	path := os.Getenv(helpAt)
-	if path == "" {
-		return false
+	for variable, help := range map[string]func(path string) error{helpAt: writeRecords, breakAt: writeToBrokenDisk} {
+		if path := os.Getenv(variable); path != "" {
+			if err := help(path); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			return true
+		}
 	}
-	if err := writeRecords(path); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	return false
+}
+
+// writeToBrokenDisk has the system refuse to let files grow, and tells what
+// becomes of writes then, and after.
+func writeToBrokenDisk(path string) error {
+	ctx := context.Background()
+	s, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return err
 	}
-	return true
+	add := func(name string) error {
+		return s.Write(ctx, func(tx store.Tx) error { return tx.AddTenant(ctx, store.Tenant{Name: name}) })
+	}
+	if err := add("before"); err != nil {
+		return err
+	}
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
+		return err
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1, Max: before.Max}); err != nil {
+		return err
+	}
+	first := add("lost")
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
+		return err
+	}
+	second := add("after")
+	if first == nil || second == nil || first.Error() != second.Error() {
+		return fmt.Errorf("after %v came %v", first, second)
+	}
+	fmt.Println(first)
+	return s.Close()
+}
+
+// When the disk fails in a commit nobody knows what is on it: nothing is written
+// any more, until somebody starts again with what is really there.
+func TestBrokenDisk(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "windlass.db")
+	helper := exec.CommandContext(t.Context(), os.Args[0])
+	helper.Env = append(os.Environ(), breakAt+"="+path)
+	out, err := helper.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "takes no more writes until the manager is restarted") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s := open(t, path)
+	page, err := s.ListTenants(t.Context(), store.Query{})
+	if err != nil || page.Total != 1 || page.Items[0].Name != "before" {
+		t.Errorf("got %+v, error %v", page, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // writeRecords adds tenants from several goroutines, and prints the name of

@@ -5,9 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"windlass/internal/store"
 	"windlass/internal/store/sqlstore"
@@ -36,9 +40,10 @@ type writer struct {
 	requests chan *request
 	done     chan struct{} // closed when the goroutine has ended
 
-	// fatal is what broke the database. After a failed commit nobody knows what
-	// is on the disk, and syncing again may falsely succeed: so nothing is
-	// written any more until the process starts anew. Only the goroutine sets it.
+	// fatal is what broke the database. When the disk fails in a commit nobody
+	// knows what is on it, and syncing again may falsely succeed: so nothing is
+	// written any more until the process starts anew. A disk that is full is not
+	// broken. Only the goroutine sets it.
 	fatal error
 }
 
@@ -215,14 +220,15 @@ func (w *writer) serveApart(batch []*request) {
 		w.call(r)
 		if r.err != nil || r.panics != nil {
 			if err := w.conn.do("ROLLBACK TO one"); err != nil {
-				w.rollback()
-				w.giveUp(batch, err)
+				if errors.Is(r.err, store.ErrFull) {
+					err = r.err // it undid the whole transaction
+				}
+				w.abandon(batch, err)
 				return
 			}
 		}
 		if err := w.conn.do("RELEASE one"); err != nil {
-			w.rollback()
-			w.giveUp(batch, err)
+			w.abandon(batch, err)
 			return
 		}
 	}
@@ -241,12 +247,16 @@ func (w *writer) call(r *request) {
 	if r.err == nil {
 		r.err = r.ctx.Err()
 	}
+	r.err = named(r.err)
 }
 
 // commit makes the transaction durable and wakes the subscribers.
 func (w *writer) commit(batch []*request) {
 	if err := w.conn.do("COMMIT"); err != nil {
-		w.giveUp(batch, err)
+		if isBroken(err) {
+			w.fatal = fatalError(err)
+		}
+		w.abandon(batch, err)
 		return
 	}
 	for _, r := range batch {
@@ -259,21 +269,53 @@ func (w *writer) commit(batch []*request) {
 	}
 }
 
-// rollback undoes the transaction under way.
+// rollback undoes the transaction under way, unless SQLite has done so: it does
+// when the disk is full.
 func (w *writer) rollback() {
-	if err := w.conn.do("ROLLBACK"); err != nil {
+	if err := w.conn.do("ROLLBACK"); err != nil && !strings.Contains(err.Error(), "no transaction is active") {
 		w.fatal = fatalError(err)
 	}
 }
 
-func fatalError(err error) error {
-	return fmt.Errorf("the database failed and takes no more writes until the manager is restarted: %w", err)
+// abandon undoes the transaction under way, which nobody of the batch gets over.
+func (w *writer) abandon(batch []*request, err error) {
+	if w.fatal == nil {
+		w.rollback()
+	}
+	if w.fatal != nil {
+		err = w.fatal
+	}
+	w.settle(batch, named(err))
 }
 
-// giveUp ends writing for good.
-func (w *writer) giveUp(batch []*request, err error) {
-	w.fatal = fatalError(err)
-	w.settle(batch, w.fatal)
+// isBroken tells whether a commit failed such that it may be on the disk or not.
+func isBroken(err error) bool {
+	switch code(err) {
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return true
+	}
+	return false
+}
+
+// code is SQLite's, without what it says beyond that; 0 if err is not SQLite's.
+func code(err error) int {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return 0
+	}
+	return e.Code() & 0xff
+}
+
+// named says what to do about an error of SQLite's, if anybody can.
+func named(err error) error {
+	if code(err) != sqlite3.SQLITE_FULL || errors.Is(err, store.ErrFull) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", store.ErrFull, err)
+}
+
+func fatalError(err error) error {
+	return fmt.Errorf("the database failed and takes no more writes until the manager is restarted: %w", err)
 }
 
 // settle gives all of a batch the same outcome, but for those that failed by
