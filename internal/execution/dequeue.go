@@ -37,8 +37,12 @@ func (s *Service) dequeue(ctx context.Context, tx store.Tx) error {
 	return s.letInOrdinary(ctx, tx, head, intAmong(settings, "max_concurrent_workflows", defaultMaxConcurrent))
 }
 
-// shortQueue is how much of the queue is read at once. Most are no longer.
-const shortQueue = 32
+// How much of the queue is looked through one by one: at first, as most are no
+// longer, and before it is looked through by deployments.
+const (
+	shortQueue  = 32
+	headOfQueue = 256
+)
 
 func (s *Service) letInSystemWide(ctx context.Context, tx store.Tx, e store.Execution) error {
 	n, err := neighboursOf(ctx, tx, e)
@@ -140,6 +144,7 @@ func (s *Service) recheck(ctx context.Context, tx store.Tx, e *store.Execution) 
 type line struct {
 	tx       store.Tx
 	head     []store.Execution     // of the queue, as far as it has not been looked at
+	read     int                   // how many of the queue were asked for
 	isWhole  bool                  // there is nobody behind head
 	occupied []store.DeploymentKey // with an execution running or let in
 	full     []string              // groups
@@ -147,7 +152,7 @@ type line struct {
 }
 
 func newLine(tx store.Tx, head, active []store.Execution) *line {
-	l := &line{tx: tx, head: head, isWhole: len(head) < shortQueue}
+	l := &line{tx: tx, head: head, read: shortQueue, isWhole: len(head) < shortQueue}
 	for _, e := range active {
 		if !standsAside(e) {
 			l.occupy(e)
@@ -186,17 +191,31 @@ func (l *line) next(ctx context.Context) (first store.Execution, ok bool, err er
 			return e, true, nil
 		}
 	}
-	if l.isWhole {
+	switch {
+	case l.isWhole:
 		return first, false, nil
+	case l.read < headOfQueue:
+		if err := l.readHead(ctx); err != nil {
+			return first, false, err
+		}
+		return l.next(ctx)
 	}
 	if err := l.readFull(ctx); err != nil {
 		return first, false, err
 	}
-	first, err = l.tx.NextQueued(ctx, l.occupied, l.full, environmentWorkflow)
+	first, err = l.tx.NextQueued(ctx, l.occupied, l.full)
 	if errors.Is(err, store.ErrNotFound) {
 		return first, false, nil
 	}
 	return first, err == nil, err
+}
+
+// readHead reads more of the queue. Those who were let in are not in it any
+// more, so some that were looked at may be there again; they still can't go in.
+func (l *line) readHead(ctx context.Context) (err error) {
+	_, l.head, err = l.tx.HeadOfQueue(ctx, headOfQueue)
+	l.read, l.isWhole = headOfQueue, len(l.head) < headOfQueue
+	return err
 }
 
 func (l *line) readFull(ctx context.Context) (err error) {

@@ -23,10 +23,10 @@ type QueueReader interface {
 	HeadOfQueue(ctx context.Context, limit int) (systemWide, others []Execution, err error)
 	// NextQueued finds the first in the queue that is not system-wide, whose
 	// deployment is not among the busy ones and whose group is not among the
-	// full ones. A workflow of the name exempt is found on busy deployments too,
-	// unless very many wait before it.
+	// full ones. It passes over all that wait for one deployment at once, and
+	// costs as much as there are deployments that are waited for.
 	// It gives ErrNotFound if there is none.
-	NextQueued(ctx context.Context, busy []DeploymentKey, full []string, exempt string) (Execution, error)
+	NextQueued(ctx context.Context, busy []DeploymentKey, full []string) (Execution, error)
 	// ExecutionsBeside reads what may be in the way of an execution of the
 	// deployment, with up to limit of those that are queued for it.
 	ExecutionsBeside(ctx context.Context, d DeploymentKey, limit int) (Beside, error)

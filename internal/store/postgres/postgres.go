@@ -52,6 +52,7 @@ var session = map[string]string{
 	"application_name": "windlass",
 	"random_page_cost": "1.1",
 	"jit":              "off",
+	"plan_cache_mode":  "force_generic_plan",
 }
 
 // connections is how many one manager opens at most, besides the one that

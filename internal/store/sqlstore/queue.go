@@ -15,44 +15,9 @@ const (
 	queuedWide     = "t.status = 'queued' AND t.is_system_workflow"
 )
 
-// headOfQueue is how far the queue is looked through one by one.
-const headOfQueue = 256
-
-// NextQueued finds the first in the queue that may start: among the first few
-// one by one, and behind them by the first of each deployment, so that many who
-// wait for the same deployment are passed over at once.
-func (r Reader) NextQueued(ctx context.Context, busy []store.DeploymentKey, full []string, exempt string) (store.Execution, error) {
-	var none store.Execution
-	isBusy, isFull := map[store.DeploymentKey]bool{}, map[string]bool{}
-	for _, d := range busy {
-		isBusy[d] = true
-	}
-	for _, id := range full {
-		isFull[id] = true
-	}
-	limit := headOfQueue
-	if len(busy)+len(full) == 0 { // the first will do
-		limit = 1
-	}
-	head, err := r.executionsIn(ctx, "executions_queue", queuedOrdinary, limit)
-	if err != nil {
-		return none, fmt.Errorf("read the queue: %w", err)
-	}
-	for _, e := range head {
-		of := store.DeploymentKey{Tenant: e.Tenant, ID: e.DeploymentID}
-		free := of.ID == "" || e.WorkflowID == exempt && exempt != "" || !isBusy[of]
-		if free && !isFull[e.GroupID] {
-			return e, nil
-		}
-	}
-	if len(head) < headOfQueue {
-		return none, recordError(executions.kind, "next in the queue", store.ErrNotFound)
-	}
-	return r.nextBehind(ctx, busy, full)
-}
-
-// nextBehind walks through the deployments that anybody waits for.
-func (r Reader) nextBehind(ctx context.Context, busy []store.DeploymentKey, full []string) (store.Execution, error) {
+// NextQueued walks through the deployments that anybody waits for, and takes
+// the first who waits for one that is not busy.
+func (r Reader) NextQueued(ctx context.Context, busy []store.DeploymentKey, full []string) (store.Execution, error) {
 	byDeployment := r.by("executions_queue_by_deployment")
 	keys := make([]string, len(busy))
 	for i, d := range busy {

@@ -44,27 +44,25 @@ var queueTests = []test{
 			store.Execution{ID: "ended", DeploymentID: "d", Status: store.Terminated},
 			store.Execution{ID: "wide", IsSystemWorkflow: true},
 			store.Execution{ID: "d1", DeploymentID: "d"},
-			store.Execution{ID: "d2", DeploymentID: "d", WorkflowID: "create"},
+			store.Execution{ID: "d2", DeploymentID: "d"},
 			store.Execution{ID: "e1", DeploymentID: "e", GroupID: "g"},
 			store.Execution{ID: "other", Owned: store.Owned{Tenant: "b"}, DeploymentID: "d"},
 			store.Execution{ID: "none"},
 		)
 		d, e := store.DeploymentKey{Tenant: "a", ID: "d"}, store.DeploymentKey{Tenant: "a", ID: "e"}
 		for i, one := range []struct {
-			busy   []store.DeploymentKey
-			full   []string
-			exempt string
-			want   string
+			busy []store.DeploymentKey
+			full []string
+			want string
 		}{
-			{nil, nil, "", "d1"},
-			{[]store.DeploymentKey{e}, []string{"g"}, "", "d1"},
-			{[]store.DeploymentKey{d}, nil, "create", "d2"},
-			{[]store.DeploymentKey{d}, nil, "", "e1"},
-			{[]store.DeploymentKey{d}, []string{"g"}, "", "other"},
-			{[]store.DeploymentKey{d, e}, []string{"h"}, "", "other"},
-			{[]store.DeploymentKey{d, e, {Tenant: "b", ID: "d"}}, nil, "", "none"},
+			{nil, nil, "d1"},
+			{[]store.DeploymentKey{e}, []string{"g"}, "d1"},
+			{[]store.DeploymentKey{d}, nil, "e1"},
+			{[]store.DeploymentKey{d}, []string{"g"}, "other"},
+			{[]store.DeploymentKey{d, e}, []string{"h"}, "other"},
+			{[]store.DeploymentKey{d, e, {Tenant: "b", ID: "d"}}, nil, "none"},
 		} {
-			got, err := s.NextQueued(s.ctx(), one.busy, one.full, one.exempt)
+			got, err := s.NextQueued(s.ctx(), one.busy, one.full)
 			s.must(err)
 			if got.ID != one.want {
 				s.Errorf("case %d: %s is next, want %s", i, got.ID, one.want)
@@ -73,7 +71,7 @@ var queueTests = []test{
 		s.write(func(tx store.Tx) error {
 			return tx.DeleteExecutions(s.ctx(), []string{"d1", "d2", "e1", "other", "none"})
 		})
-		_, err := s.NextQueued(s.ctx(), nil, nil, "")
+		_, err := s.NextQueued(s.ctx(), nil, nil)
 		s.missing(err, "Execution", "next in the queue")
 	}},
 	{"who is next behind many", func(s *subject) {
@@ -87,7 +85,7 @@ var queueTests = []test{
 		s.waiting(append(many, store.Execution{ID: "member", DeploymentID: "y", GroupID: "h"}, store.Execution{ID: "last", DeploymentID: "z"})...)
 		busy := []store.DeploymentKey{{Tenant: "a", ID: "d0"}, {Tenant: "a", ID: "d1"}, {Tenant: "a", ID: "d2"}}
 		next := func(full ...string) string {
-			e, err := s.NextQueued(s.ctx(), busy, full, "create")
+			e, err := s.NextQueued(s.ctx(), busy, full)
 			s.must(err)
 			return e.ID
 		}
@@ -95,7 +93,7 @@ var queueTests = []test{
 		same(s, next("g", "h"), "last")
 		same(s, next("h"), "full0")
 		busy = append(busy, store.DeploymentKey{Tenant: "a", ID: "z"})
-		_, err := s.NextQueued(s.ctx(), busy, []string{"g", "h"}, "create")
+		_, err := s.NextQueued(s.ctx(), busy, []string{"g", "h"})
 		s.missing(err, "Execution", "next in the queue")
 	}},
 	{"who is in the way", func(s *subject) {
