@@ -291,6 +291,8 @@ func (m *Manager) Run(ctx context.Context) error {
 	select {
 	case <-stop:
 	case err = <-failed:
+	case <-m.broken():
+		err = m.store.Write(ctx, func(store.Tx) error { return nil }) // says why
 	}
 	m.endStreams()
 	grace, done := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
@@ -305,6 +307,15 @@ func (m *Manager) Run(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// broken is closed when the store has broken for good. A manager that can't write
+// is of no use: whoever starts it again, a person or the system, gets on sooner.
+func (m *Manager) broken() <-chan struct{} {
+	if b, ok := m.store.(store.Breaker); ok {
+		return b.Broken()
+	}
+	return nil
 }
 
 func (m *Manager) endStreams() { m.stopOnce.Do(func() { close(m.stopping) }) }

@@ -116,6 +116,12 @@ const TopicExecutions = "executions"
 // TopicEvents is notified when events or logs of the execution are stored.
 func TopicEvents(executionID string) string { return "events:" + executionID }
 
+// Breaker is a Store that may break such that only opening it anew helps.
+type Breaker interface {
+	// Broken is closed then; writes fail from there on and say why.
+	Broken() <-chan struct{}
+}
+
 // Errors that callers tell apart with errors.Is.
 var (
 	ErrNotFound = errors.New("not found")

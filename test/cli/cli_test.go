@@ -104,7 +104,7 @@ type managerProcess struct {
 
 func manage(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
-		ts.Fatalf("usage: manager start|stop|kill [OPTION]...")
+		ts.Fatalf("usage: manager start|stop|kill|fails [OPTION]...")
 	}
 	m := ts.Value(managerKey{}).(*managerProcess)
 	switch args[0] {
@@ -114,6 +114,11 @@ func manage(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(m.end(os.Interrupt))
 	case "kill":
 		ts.Check(m.end(os.Kill))
+	case "fails": // by itself
+		if m.cmd == nil || m.cmd.Wait() == nil {
+			ts.Fatalf("the manager has not failed")
+		}
+		m.cmd = nil
 	default:
 		ts.Fatalf("there is no manager %s", args[0])
 	}

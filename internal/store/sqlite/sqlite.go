@@ -53,7 +53,13 @@ type Store struct {
 	closed error // of the one Close
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.Breaker = (*Store)(nil)
+)
+
+// Broken implements store.Breaker.
+func (s *Store) Broken() <-chan struct{} { return s.writer.broken }
 
 // Open opens or creates the database at path and brings it to the newest
 // schema. It fails if another process has it open.

@@ -44,7 +44,8 @@ type writer struct {
 	// knows what is on it, and syncing again may falsely succeed: so nothing is
 	// written any more until the process starts anew. A disk that is full is not
 	// broken. Only the goroutine sets it.
-	fatal error
+	fatal  error
+	broken chan struct{} // closed when fatal is set
 }
 
 // request is one call of write.
@@ -71,7 +72,7 @@ func startWriter(ctx context.Context, db *sql.DB, hub *sqlstore.Hub) (*writer, e
 	}
 	w := &writer{
 		db: db, conn: &session{conn: conn, stmts: map[string]*sql.Stmt{}}, hub: hub,
-		requests: make(chan *request, mostWrites), done: make(chan struct{}),
+		requests: make(chan *request, mostWrites), done: make(chan struct{}), broken: make(chan struct{}),
 	}
 	go w.run()
 	return w, nil
@@ -254,7 +255,7 @@ func (w *writer) call(r *request) {
 func (w *writer) commit(batch []*request) {
 	if err := w.conn.do("COMMIT"); err != nil {
 		if isBroken(err) {
-			w.fatal = fatalError(err)
+			w.breakOff(err)
 		}
 		w.abandon(batch, err)
 		return
@@ -273,7 +274,7 @@ func (w *writer) commit(batch []*request) {
 // when the disk is full.
 func (w *writer) rollback() {
 	if err := w.conn.do("ROLLBACK"); err != nil && !strings.Contains(err.Error(), "no transaction is active") {
-		w.fatal = fatalError(err)
+		w.breakOff(err)
 	}
 }
 
@@ -314,8 +315,10 @@ func named(err error) error {
 	return fmt.Errorf("%w: %w", store.ErrFull, err)
 }
 
-func fatalError(err error) error {
-	return fmt.Errorf("the database failed and takes no more writes until the manager is restarted: %w", err)
+// breakOff ends writing for good.
+func (w *writer) breakOff(err error) {
+	w.fatal = fmt.Errorf("the database failed and takes no more writes until the manager is restarted: %w", err)
+	close(w.broken)
 }
 
 // settle gives all of a batch the same outcome, but for those that failed by
