@@ -218,3 +218,23 @@ in progress 409: being made
 		t.Error(d)
 	}
 }
+
+// Plugins say that they changed runtime properties, or that they did not.
+func TestRuntimePropertiesSaidToBeDirty(t *testing.T) {
+	t.Parallel()
+	got := runPython(t, `
+from cloudify._properties import RuntimeProperties
+p = RuntimeProperties({'a': {'b': 1}, 'c': 1})
+p['a']['b'] = 2
+p.dirty = True
+print(p.dirty, p.changes())
+p.dirty = False
+print(p.dirty, p.changes())
+del p['c']
+print(p.dirty, p.changes())
+`)
+	want := "True ({'a': {'b': 2}}, [])\nFalse ({}, [])\nTrue ({}, ['c'])\n"
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}

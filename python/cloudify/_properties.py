@@ -32,11 +32,22 @@ class RuntimeProperties(dict):
         super(RuntimeProperties, self).__init__(values or {})
         self.modifiable = modifiable
         self._loaded = _fingerprint(self)
+        self._said_dirty = False
 
     @property
     def dirty(self):
+        if self._said_dirty:
+            return True
         changed, removed = self.changes()
         return bool(changed or removed)
+
+    @dirty.setter
+    def dirty(self, dirty):
+        """True changes nothing, for changes are found anyway; False forgets what
+        was changed so far: it is not stored."""
+        self._said_dirty = bool(dirty)
+        if not dirty:
+            self._loaded = _fingerprint(self)
 
     def changes(self):
         """The properties set since loading, and the names of those removed."""

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 
-from cloudify import _gaps, constants, exceptions
+from cloudify import _agents, _gaps, constants, exceptions
 from cloudify.state import NotInContext, current_ctx, current_workflow_ctx
 
 __getattr__ = _gaps.filler(__name__)
@@ -152,6 +152,8 @@ def get_func(task_name):
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
+        if module_name == _agents.MODULE:
+            return _agents.operation(name)
         raise exceptions.NonRecoverableError('No module named {0} ({1})'.format(module_name, error))
     if not hasattr(module, name):
         raise exceptions.NonRecoverableError("{0} has no function named '{1}' ".format(module_name, name))
