@@ -104,6 +104,25 @@ class CloudifyWorkflowRelationshipInstance(object):
             kwargs, allow_kwargs_override, send_task_events)
 
 
+class _Facts(dict):
+    """What was loaded of a node or an instance: keys, and attributes as well.
+
+    Plugins look into it, as they do with the original's. more gives what was not
+    loaded with the rest.
+    """
+
+    def __init__(self, facts, more=None):
+        super(_Facts, self).__init__(facts)
+        self.__dict__['more'] = more
+
+    def __getattr__(self, name):
+        if name.startswith('__'):
+            raise AttributeError(name)
+        if name not in self and self.more is not None:
+            return self.more(name)
+        return self.get(name)
+
+
 class CloudifyWorkflowNodeInstance(object):
     """A node instance as it was when it was loaded.
 
@@ -113,7 +132,7 @@ class CloudifyWorkflowNodeInstance(object):
     def __init__(self, ctx, node, facts):
         self.ctx = ctx
         self._node = node
-        self._node_instance = facts
+        self._node_instance = _Facts(facts, self._detail)
         self._details = None
         self._logger = None
         # Of several relationships to one instance the last one counts.
@@ -177,7 +196,7 @@ class CloudifyWorkflowNodeInstance(object):
     def _detail(self, name):
         if self._details is None:
             self._details = self.ctx._bridge.call('instance', id=self.id)
-        return self._details[name]
+        return self._details.get(name)
 
     @property
     def version(self) -> int:
@@ -254,7 +273,7 @@ class CloudifyWorkflowNode(object):
 
     def __init__(self, ctx, facts):
         self.ctx = ctx
-        self._node = facts
+        self._node = _Facts(facts)
         self._relationships = {
             r['target_id']: CloudifyWorkflowRelationship(ctx, self, r) for r in facts['relationships']}
         self._node_instances = {}

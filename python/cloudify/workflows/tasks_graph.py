@@ -4,7 +4,7 @@ from __future__ import annotations
 import functools
 from typing import List, Optional
 
-from cloudify import _gaps
+from cloudify import _gaps, state
 from cloudify.workflows import tasks, workflow_api
 
 __getattr__ = _gaps.filler(__name__)
@@ -13,12 +13,13 @@ __getattr__ = _gaps.filler(__name__)
 def make_or_get_graph(function):
     """Makes function's graph once for an execution: a resumed one finds it again.
 
-    The name of the graph is given to the function as the keyword name.
+    The name of the graph is given as the keyword name, which the function does
+    not get. It may be a method.
     """
     @functools.wraps(function)
     def make(*args, **kwargs):
         name = kwargs.pop('name')
-        ctx = args[0] if args else kwargs.get('ctx')
+        ctx = state.current_workflow_ctx.get_ctx()
         if ctx.dry_run:
             return function(*args, **kwargs)
         stored = ctx._recall('stored graph ' + name)

@@ -1,0 +1,3 @@
+#!/bin/bash
+ctx logger info "on the other side"
+ctx instance runtime-properties script "$greeting from $(ctx node id)"

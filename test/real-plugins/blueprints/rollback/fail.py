@@ -1,0 +1,3 @@
+from cloudify.exceptions import NonRecoverableError
+
+raise NonRecoverableError('on purpose')

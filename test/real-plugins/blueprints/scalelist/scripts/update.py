@@ -1,0 +1,3 @@
+from cloudify import ctx
+
+ctx.instance.runtime_properties['updated'] = True
