@@ -310,8 +310,9 @@ func (l *loop) renewOnce(ctx context.Context) {
 	if err != nil {
 		s.log.Error("could not renew the leases of running executions", "executions", len(runs), "error", err)
 		// A write that takes long, such as the restoring of a snapshot, holds up
-		// the renewal; where nobody else can take over, that does no harm.
-		busy := s.cfg.Alone && errors.Is(err, context.DeadlineExceeded)
+		// the renewal, and so does a full disk; where nobody else can take over,
+		// that does no harm.
+		busy := s.cfg.Alone && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrFull))
 		if ctx.Err() != nil || busy || s.now().Sub(l.renewed) < s.cfg.Timing.Lease {
 			return
 		}

@@ -19,7 +19,9 @@ const (
 // persist writes, and writes again when the store fails, so that a moment's
 // trouble with the database fails no execution. An attempt that seemed to fail
 // may have been kept: then what would be added is there already, which is fine
-// for what adds and changes with the same ids.
+// for what adds and changes with the same ids. A disk that is full is waited for,
+// until the lease ends where another manager may take over: giving up would mean
+// to do again what was done.
 func (r *run) persist(ctx context.Context, lasting func(error) bool, fn func(tx store.Tx) error) error {
 	delay := firstWriteDelay
 	for attempt := 1; ; attempt++ {
@@ -29,7 +31,7 @@ func (r *run) persist(ctx context.Context, lasting func(error) bool, fn func(tx 
 			return err
 		case attempt > 1 && errors.Is(err, store.ErrExists) && !lasting(err):
 			return nil
-		case lasting(err) || attempt == writeAttempts:
+		case lasting(err) || attempt >= writeAttempts && !errors.Is(err, store.ErrFull):
 			return err
 		}
 		r.s.log.Warn("could not write; trying again", "execution", r.e.ID, "attempt", attempt, "error", err)
