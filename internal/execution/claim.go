@@ -115,12 +115,12 @@ func (l *loop) notice(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := l.s.heedPauses(ctx, active); err != nil {
+		return err
+	}
 	is := make(map[string]bool, len(active))
 	for _, e := range active {
 		is[e.ID] = true
-		if r := l.s.runOf(e.ID); r != nil {
-			r.pause.set(e.IsPaused())
-		}
 	}
 	for _, r := range runs {
 		if !is[r.e.ID] && !r.concluded.Load() {

@@ -2,6 +2,7 @@ package execution
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,13 +65,46 @@ func (s *Service) setPaused(ctx context.Context, tenant, id string, to bool) (st
 		return e, err
 	}
 	if r := s.runOf(id); r != nil {
-		r.pause.set(to)
+		err = r.followPause(ctx)
 	}
-	return e, nil
+	return e, err
+}
+
+// heedPauses makes runs pause or go on as others may have asked by way of the
+// store. The list may be older than a pause or its end that was set here already.
+func (s *Service) heedPauses(ctx context.Context, active []store.Execution) error {
+	for _, e := range active {
+		r := s.runOf(e.ID)
+		if r == nil {
+			continue
+		}
+		if on, _ := r.pause.on(); on == e.IsPaused() {
+			continue
+		}
+		if err := r.followPause(ctx); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// followPause makes the run pause or go on as is stored. Reading and setting are
+// one step, so that of several who do it the last to set has also read the latest.
+func (r *run) followPause(ctx context.Context) error {
+	r.pause.following.Lock()
+	defer r.pause.following.Unlock()
+	e, err := r.s.store.GetExecution(ctx, r.e.ID)
+	if err != nil {
+		return fmt.Errorf("read whether execution %s is paused: %w", r.e.ID, err)
+	}
+	r.pause.set(e.IsPaused())
+	return nil
 }
 
 // pauseSwitch is whether a run is paused.
 type pauseSwitch struct {
+	following sync.Mutex // held from reading what is stored until it is set
+
 	mu      sync.Mutex
 	paused  bool
 	before  bool          // it was on at some time

@@ -28,6 +28,40 @@ func pausedRun(t *testing.T, s *Service, id string) *run {
 	}
 }
 
+// What was read before a pause, and is heeded after it, doesn't end the pause;
+// nor does what was read in the pause bring it back.
+func TestPauseOutlastsOlderReadings(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	addDeployment(t, st, "d", nil)
+	runner := newScripted()
+	b := block(runner, "db.create")
+	s := newService(t, Config{Store: st, Runners: map[string]operation.Runner{"": runner}})
+	serve(t, s)
+	e := install(t, s, "d", nil)
+	<-b.begun
+	for _, step := range []struct {
+		ask  func(context.Context, string, string) (store.Execution, error)
+		want bool
+	}{{s.Pause, true}, {s.Continue, false}} {
+		older, err := st.GetExecution(t.Context(), e.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := step.ask(t.Context(), "default_tenant", e.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.heedPauses(t.Context(), []store.Execution{older}); err != nil {
+			t.Fatal(err)
+		}
+		if on, _ := s.runOf(e.ID).pause.on(); on != step.want {
+			t.Errorf("paused: %t, want %t", on, step.want)
+		}
+	}
+	b.proceed <- struct{}{}
+	waitEnd(t, s, e.ID, store.Terminated)
+}
+
 func TestPauseLastsThroughARestart(t *testing.T) {
 	t.Parallel()
 	st := openStore(t)

@@ -117,7 +117,8 @@ func (r *run) rewriteInputs(ctx context.Context, tx store.Tx, changed []changedI
 			if !rewritten(&op, changed) {
 				continue
 			}
-			if err := tx.UpdateOperation(ctx, op); err != nil {
+			// Its own run may be starting or ending it: what is stored of that stays.
+			if err := tx.UpdateOperationParameters(ctx, op.ID, op.Parameters); err != nil {
 				return err
 			}
 		}

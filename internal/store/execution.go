@@ -192,6 +192,10 @@ type OperationWriter interface {
 	// UpdateOperation replaces state, result, error, dependencies and parameters
 	// of one task, whoever works on its execution.
 	UpdateOperation(ctx context.Context, op Operation) error
+	// UpdateOperationParameters replaces the parameters of one task and nothing
+	// else, so that its execution's engine can go on with it meanwhile. It gives
+	// ErrNotFound if there is no such task.
+	UpdateOperationParameters(ctx context.Context, id string, parameters map[string]any) error
 	DeleteOperation(ctx context.Context, id string) error
 }
 

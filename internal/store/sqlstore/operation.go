@@ -144,6 +144,13 @@ func (t *Tx) UpdateOperation(ctx context.Context, op store.Operation) error {
 	return err
 }
 
+// UpdateOperationParameters replaces the parameters of a task and nothing else,
+// or gives ErrNotFound.
+func (t *Tx) UpdateOperationParameters(ctx context.Context, id string, parameters map[string]any) error {
+	n, err := t.conn.Exec(ctx, "UPDATE operations SET parameters = ? WHERE id = ?", mapArg(parameters), id)
+	return one(n, err, "Operation", id, store.ErrNotFound)
+}
+
 // DeleteOperation removes a task, or gives ErrNotFound. The counters stay.
 func (t *Tx) DeleteOperation(ctx context.Context, id string) error {
 	n, err := t.conn.Exec(ctx, "DELETE FROM operations WHERE id = ?", id)

@@ -53,6 +53,12 @@ var operationTests = []test{
 		s.must(err)
 		same(s, got, op)
 		s.counters("e", 1, 0)
+		op.Parameters = map[string]any{"k": int64(1)}
+		s.write(func(tx store.Tx) error { return tx.UpdateOperationParameters(s.ctx(), "o", op.Parameters) })
+		got, err = s.GetOperation(s.ctx(), "o")
+		s.must(err)
+		same(s, got, op)
+		s.refused(store.ErrNotFound, func(tx store.Tx) error { return tx.UpdateOperationParameters(s.ctx(), "none", nil) })
 		s.write(func(tx store.Tx) error { return tx.DeleteOperation(s.ctx(), "o") })
 		s.refused(store.ErrNotFound, func(tx store.Tx) error { return tx.DeleteOperation(s.ctx(), "o") })
 		s.refused(store.ErrNotFound, func(tx store.Tx) error { return tx.UpdateOperation(s.ctx(), op) })
