@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,57 +13,79 @@ import (
 	"windlass/internal/store"
 )
 
-var deploymentShape = shape[store.Deployment]{name: "Deployment", fields: append([]field[store.Deployment]{
-	{"id", text, func(d store.Deployment) any { return d.ID }},
-	{"display_name", text, func(d store.Deployment) any { return d.DisplayName }},
-	{"description", text, func(d store.Deployment) any { return pointer(d.Description) }},
-	{"blueprint_id", text, func(d store.Deployment) any { return d.BlueprintID }},
-	{"site_name", text, func(d store.Deployment) any { return orNull(d.SiteName) }},
-	{"created_at", moment, func(d store.Deployment) any { return date(d.CreatedAt) }},
-	{"updated_at", moment, func(d store.Deployment) any { return date(d.UpdatedAt) }},
-	{"inputs", dict, func(d store.Deployment) any { return mapOrEmpty(d.Inputs) }},
-	{"outputs", dict, func(d store.Deployment) any { return typed(d.Outputs) }},
-	{"capabilities", dict, func(d store.Deployment) any { return typed(d.Capabilities) }},
-	{"groups", dict, func(d store.Deployment) any { return typed(d.Groups) }},
-	{"scaling_groups", dict, func(d store.Deployment) any { return typed(d.ScalingGroups) }},
-	{"policy_types", dict, func(d store.Deployment) any { return typed(d.PolicyTypes) }},
-	{"policy_triggers", dict, func(d store.Deployment) any { return typed(d.PolicyTriggers) }},
-	{"workflows", list, func(d store.Deployment) any { return workflowsOut(d.Workflows) }},
-	{"runtime_only_evaluation", boolean, func(d store.Deployment) any { return d.RuntimeOnlyEvaluation }},
-	{"permalink", text, func(store.Deployment) any { return nil }},
-	{"labels", list, func(d store.Deployment) any { return labelsOut(d.Labels) }},
-	{"deployment_groups", list, func(store.Deployment) any { return []any{} }},
-	{"resource_tags", dict, func(d store.Deployment) any { return mapOrNull(d.ResourceTags) }},
-	{"deployment_settings", dict, func(d store.Deployment) any { return mapOrNull(d.DeploymentSettings) }},
-	{"installation_status", text, func(d store.Deployment) any {
+// deployment is a stored deployment with what is read apart from it.
+type deployment struct {
+	store.Deployment
+	family catalog.Family
+	groups []string
+}
+
+// familyFields are those of what a deployment contains.
+var familyFields = []string{"deployment_status", "sub_services_count", "sub_environments_count", "sub_services_status",
+	"sub_environments_status", "has_sub_deployments"}
+
+var deploymentShape = shape[deployment]{name: "Deployment", fields: append([]field[deployment]{
+	{"id", text, func(d deployment) any { return d.ID }},
+	{"display_name", text, func(d deployment) any { return d.DisplayName }},
+	{"description", text, func(d deployment) any { return pointer(d.Description) }},
+	{"blueprint_id", text, func(d deployment) any { return d.BlueprintID }},
+	{"site_name", text, func(d deployment) any { return orNull(d.SiteName) }},
+	{"created_at", moment, func(d deployment) any { return date(d.CreatedAt) }},
+	{"updated_at", moment, func(d deployment) any { return date(d.UpdatedAt) }},
+	{"inputs", dict, func(d deployment) any { return mapOrEmpty(d.Inputs) }},
+	{"outputs", dict, func(d deployment) any { return typed(d.Outputs) }},
+	{"capabilities", dict, func(d deployment) any { return typed(d.Capabilities) }},
+	{"groups", dict, func(d deployment) any { return typed(d.Groups) }},
+	{"scaling_groups", dict, func(d deployment) any { return typed(d.ScalingGroups) }},
+	{"policy_types", dict, func(d deployment) any { return typed(d.PolicyTypes) }},
+	{"policy_triggers", dict, func(d deployment) any { return typed(d.PolicyTriggers) }},
+	{"workflows", list, func(d deployment) any { return workflowsOut(d.Workflows) }},
+	{"runtime_only_evaluation", boolean, func(d deployment) any { return d.RuntimeOnlyEvaluation }},
+	{"permalink", text, func(deployment) any { return nil }},
+	{"labels", list, func(d deployment) any { return labelsOut(d.Labels) }},
+	{"deployment_groups", list, func(d deployment) any { return listOut(d.groups) }},
+	{"resource_tags", dict, func(d deployment) any { return mapOrNull(d.ResourceTags) }},
+	{"deployment_settings", dict, func(d deployment) any { return mapOrNull(d.DeploymentSettings) }},
+	{"installation_status", text, func(d deployment) any {
 		if d.InstallationStatus == "" {
 			return "inactive"
 		}
 		return d.InstallationStatus
 	}},
-	{"deployment_status", text, func(d store.Deployment) any { return orNull(d.DeploymentStatus) }},
-	{"latest_execution_status", text, func(d store.Deployment) any { return latestStatus(d) }},
-	{"latest_execution", text, func(d store.Deployment) any { return orNull(d.LatestExecutionID) }},
-	{"create_execution", text, func(d store.Deployment) any { return orNull(d.CreateExecutionID) }},
-	{"latest_execution_workflow_id", text, func(d store.Deployment) any { return orNull(d.LatestExecutionWorkflow) }},
-	{"latest_execution_total_operations", integer, func(d store.Deployment) any { return d.LatestExecutionTotal }},
-	{"latest_execution_finished_operations", integer, func(d store.Deployment) any { return d.LatestExecutionFinished }},
-	{"sub_services_count", integer, func(store.Deployment) any { return 0 }},
-	{"sub_environments_count", integer, func(store.Deployment) any { return 0 }},
-	{"sub_services_status", text, func(store.Deployment) any { return nil }},
-	{"sub_environments_status", text, func(store.Deployment) any { return nil }},
-	{"has_sub_deployments", boolean, func(store.Deployment) any { return false }},
-	{"environment_type", text, func(d store.Deployment) any { return labelValue(d.Labels, "csys-env-type") }},
-	{"unavailable_instances", integer, func(d store.Deployment) any { return d.UnavailableInstances }},
-	{"drifted_instances", integer, func(d store.Deployment) any { return d.DriftedInstances }},
-	{"workdir_zip", text, func(store.Deployment) any { return nil }},
-}, ownedFields(func(d store.Deployment) store.Owned { return d.Owned })...)}
+	{"deployment_status", text, func(d deployment) any {
+		return orNull(catalog.WorstStatus(d.DeploymentStatus, d.family.ServicesStatus, d.family.EnvironmentsStatus))
+	}},
+	{"latest_execution_status", text, func(d deployment) any { return latestStatus(d.Deployment) }},
+	{"latest_execution", text, func(d deployment) any { return orNull(d.LatestExecutionID) }},
+	{"create_execution", text, func(d deployment) any { return orNull(d.CreateExecutionID) }},
+	{"latest_execution_workflow_id", text, func(d deployment) any { return orNull(d.LatestExecutionWorkflow) }},
+	{"latest_execution_total_operations", integer, func(d deployment) any { return d.LatestExecutionTotal }},
+	{"latest_execution_finished_operations", integer, func(d deployment) any { return d.LatestExecutionFinished }},
+	{"sub_services_count", integer, func(d deployment) any { return d.family.Services }},
+	{"sub_environments_count", integer, func(d deployment) any { return d.family.Environments }},
+	{"sub_services_status", text, func(d deployment) any { return orNull(d.family.ServicesStatus) }},
+	{"sub_environments_status", text, func(d deployment) any { return orNull(d.family.EnvironmentsStatus) }},
+	{"has_sub_deployments", boolean, func(d deployment) any { return d.family.Services+d.family.Environments > 0 }},
+	{"environment_type", text, func(d deployment) any { return labelValue(d.Labels, "csys-env-type") }},
+	{"unavailable_instances", integer, func(d deployment) any { return d.UnavailableInstances }},
+	{"drifted_instances", integer, func(d deployment) any { return d.DriftedInstances }},
+	{"workdir_zip", text, func(deployment) any { return nil }},
+}, ownedFields(func(d deployment) store.Owned { return d.Owned })...)}
 
 var deploymentList = listed{
 	filters: []string{"id", "blueprint_id", "created_by", "tenant_name", "visibility", "site_name", "display_name",
 		"installation_status", "deployment_status", "description"},
 	sorts:  []string{"created_at", "updated_at"},
 	labels: true,
+}
+
+// listOut is a list that is never null.
+func listOut(texts []string) []any {
+	out := make([]any, len(texts))
+	for i, t := range texts {
+		out[i] = t
+	}
+	return out
 }
 
 // latestStatus maps the status of the latest execution to a deployment's words.
@@ -102,8 +125,16 @@ func (s *server) deploymentListing(r *request) (listing, error) {
 	if err != nil {
 		return q, err
 	}
-	if parent := r.query.Get("_dependencies_of"); parent != "" {
-		return q, notYet("Listing the dependencies of a deployment")
+	if id := r.query.Get("_dependencies_of"); id != "" {
+		of, err := s.visibleDeployment(r, id)
+		if err != nil {
+			return q, err
+		}
+		needs, err := catalog.Dependencies(r.Context(), s.Store, of)
+		if err != nil {
+			return q, err
+		}
+		q.with(store.Filter{Field: "id", Values: needs})
 	}
 	if group := r.query.Get("_group_id"); group != "" {
 		if _, err := s.Store.GetDeploymentGroup(r.Context(), r.tenant, group); err != nil {
@@ -112,9 +143,6 @@ func (s *server) deploymentListing(r *request) (listing, error) {
 		members, err := s.Store.GroupMembers(r.Context(), r.tenant, group)
 		if err != nil {
 			return q, err
-		}
-		if len(members) == 0 {
-			members = []string{""} // no deployment has this id
 		}
 		q.with(store.Filter{Field: "id", Values: members})
 	}
@@ -128,14 +156,22 @@ func (s *server) replyDeployments(w http.ResponseWriter, r *request, q listing, 
 	if err != nil {
 		return err
 	}
-	return replyFiltered(w, q, deploymentShape, page, filtered)
+	shown, err := s.withFamilies(r.Context(), page.Items, q.include, true)
+	if err != nil {
+		return err
+	}
+	return replyFiltered(w, q, deploymentShape, store.Page[deployment]{Items: shown, Total: page.Total}, filtered)
 }
 
 func (s *server) findDeployments(r *request, q listing, rules []rule) (store.Page[store.Deployment], any, error) {
 	if environments, err := r.queryFlag("_environments_only", false); err != nil {
 		return store.Page[store.Deployment]{}, nil, err
 	} else if environments {
-		rules = append(slices.Clone(rules), rule{key: "csys-obj-type", values: []string{"environment"}, operator: "any_of", isLabel: true})
+		components, err := catalog.Components(r.Context(), s.Store, q.Tenants)
+		if err != nil {
+			return store.Page[store.Deployment]{}, nil, err
+		}
+		q.with(store.Filter{Field: "id", Op: store.NotIn, Values: components})
 	}
 	labelsOf := func(d store.Deployment) []store.Label { return d.Labels }
 	name := r.query.Get("_search_name")
@@ -198,14 +234,62 @@ func (s *server) visibleDeployment(r *request, id string) (store.Deployment, err
 }
 
 func (s *server) getDeployment(w http.ResponseWriter, r *request) error {
-	if _, err := r.queryFlags("all_sub_deployments", "include_workdir"); err != nil {
+	if _, err := r.queryFlags("include_workdir"); err != nil {
+		return err
+	}
+	all, err := r.queryFlag("all_sub_deployments", true)
+	if err != nil {
 		return err
 	}
 	d, err := s.findDeployment(r)
 	if err != nil {
 		return err
 	}
-	return replyOne(w, r, http.StatusOK, deploymentShape, d)
+	shown, err := s.withFamilies(r.Context(), []store.Deployment{d}, includes(r), all)
+	if err != nil {
+		return err
+	}
+	return replyOne(w, r, http.StatusOK, deploymentShape, shown[0])
+}
+
+// withFamilies reads what deployments contain, all of it or their children
+// only, and the groups they are in, as far as the answer includes these.
+func (s *server) withFamilies(ctx context.Context, list []store.Deployment, include []string, all bool) ([]deployment, error) {
+	wants := func(names ...string) bool {
+		return len(include) == 0 || slices.ContainsFunc(names, func(n string) bool { return slices.Contains(include, n) })
+	}
+	out, keys := make([]deployment, len(list)), make([]store.DeploymentKey, len(list))
+	families := catalog.NewFamilies(s.Store)
+	for i, d := range list {
+		out[i].Deployment, keys[i] = d, store.DeploymentKey{Tenant: d.Tenant, ID: d.ID}
+		if !wants(familyFields...) {
+			continue
+		}
+		var err error
+		if out[i].family, err = families.Of(ctx, d, all); err != nil {
+			return nil, fmt.Errorf("read what deployment %s contains: %w", d.ID, err)
+		}
+	}
+	if len(list) == 0 || !wants("deployment_groups") {
+		return out, nil
+	}
+	groups, err := s.Store.GroupsOf(ctx, keys)
+	if err != nil {
+		return nil, fmt.Errorf("read the groups of deployments: %w", err)
+	}
+	for i, key := range keys {
+		out[i].groups = groups[key]
+	}
+	return out, nil
+}
+
+// replyDeployment encodes and sends a deployment with all that it contains.
+func (s *server) replyDeployment(w http.ResponseWriter, r *request, status int, d store.Deployment) error {
+	shown, err := s.withFamilies(r.Context(), []store.Deployment{d}, includes(r), true)
+	if err != nil {
+		return err
+	}
+	return replyOne(w, r, status, deploymentShape, shown[0])
 }
 
 // restoreOnly are members of a creation that describe a deployment from
@@ -276,7 +360,7 @@ func (s *server) putDeployment(w http.ResponseWriter, r *request) error {
 			return err
 		}
 	}
-	return replyOne(w, r, http.StatusCreated, deploymentShape, d)
+	return s.replyDeployment(w, r, http.StatusCreated, d)
 }
 
 // checkParents refuses labels that name a parent which there is not.
@@ -377,5 +461,5 @@ func (s *server) setDeploymentVisibility(w http.ResponseWriter, r *request) erro
 	if err != nil {
 		return err
 	}
-	return replyOne(w, r, http.StatusOK, deploymentShape, d)
+	return s.replyDeployment(w, r, http.StatusOK, d)
 }

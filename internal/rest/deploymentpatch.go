@@ -48,7 +48,7 @@ func (s *server) patchDeployment(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return replyOne(w, r, http.StatusOK, deploymentShape, d)
+	return s.replyDeployment(w, r, http.StatusOK, d)
 }
 
 func (s *server) applyToDeployment(r *request, d *store.Deployment) (err error) {

@@ -72,7 +72,7 @@ func TestShapes(t *testing.T) {
 		}, nil),
 		"plugin_empty":    pluginShape.encode(store.Plugin{Owned: o, ID: "p1"}, nil),
 		"blueprint_empty": blueprintShape.encode(blueprint{Blueprint: store.Blueprint{Owned: o, ID: "b1", State: store.BlueprintPending}}, nil),
-		"deployment": deploymentShape.encode(store.Deployment{
+		"deployment": deploymentShape.encode(deployment{Deployment: store.Deployment{
 			Owned: o, ID: "d1", DisplayName: "First", BlueprintID: "b1", UpdatedAt: started, Inputs: map[string]any{"n": int64(1), "f": 1.0},
 			Outputs:            map[string]plan.Output{"url": {Description: some("Where"), Value: value.Any{V: map[string]any{"get_input": "n"}}}},
 			ScalingGroups:      map[string]plan.ScalingGroup{"g": {Members: []string{"n1"}, Properties: plan.Scalable{Min: value.Any{V: int64(0)}, Max: value.Any{V: int64(-1)}, Default: value.Any{V: int64(1)}, Current: value.Any{V: int64(1)}, Planned: value.Any{V: int64(1)}}}},
@@ -80,8 +80,8 @@ func TestShapes(t *testing.T) {
 			Labels:             []store.Label{label, {Key: "csys-env-type", Value: "aws", CreatedAt: started, CreatedBy: "admin"}},
 			InstallationStatus: "active", DeploymentStatus: "good", LatestExecutionID: "e1", CreateExecutionID: "e0",
 			LatestExecutionStatus: "terminated", LatestExecutionWorkflow: "install", LatestExecutionTotal: 4, LatestExecutionFinished: 4,
-		}, nil),
-		"deployment_empty": deploymentShape.encode(store.Deployment{Owned: o, ID: "d1"}, nil),
+		}}, nil),
+		"deployment_empty": deploymentShape.encode(deployment{Deployment: store.Deployment{Owned: o, ID: "d1"}}, nil),
 		"execution":        executionShape.encode(execution, nil),
 		"schedule": scheduleShape.encode(schedule{status: "terminated", occurrences: []any{"2023-11-15 00:00:00"}, Schedule: store.Schedule{
 			Owned: o, ID: "nightly", DeploymentID: "d1", WorkflowID: "backup", Since: started, NextOccurrence: started, Enabled: true,

@@ -209,5 +209,5 @@ func (s *server) setSite(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	return replyOne(w, r, http.StatusOK, deploymentShape, d)
+	return s.replyDeployment(w, r, http.StatusOK, d)
 }

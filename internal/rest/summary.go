@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"windlass/internal/catalog"
 	"windlass/internal/store"
 	"windlass/internal/value"
 )
@@ -25,7 +26,7 @@ func (s *server) summaries() map[string]counted {
 			return shapeGetter(blueprintShape, blueprint{Blueprint: b})
 		})},
 		"deployments": {[]string{"tenant_name", "visibility", "blueprint_id", "site_name", "deployment_status"}, deploymentList,
-			visiting(s.Store.ListDeployments, func(d store.Deployment) func(string) any { return shapeGetter(deploymentShape, d) })},
+			s.visitDeployments},
 		"executions": {[]string{"tenant_name", "visibility", "status", "status_display", "blueprint_id", "deployment_id", "workflow_id"}, executionList,
 			visiting(s.Store.ListExecutions, func(e store.Execution) func(string) any { return shapeGetter(executionShape, e) })},
 		"nodes": {[]string{"tenant_name", "visibility", "deployment_id"}, nodeList,
@@ -35,6 +36,17 @@ func (s *server) summaries() map[string]counted {
 		"execution_schedules": {[]string{"tenant_name", "visibility", "deployment_id", "workflow_id"}, scheduleList,
 			visiting(s.Store.ListSchedules, func(sc store.Schedule) func(string) any { return shapeGetter(scheduleShape, schedule{Schedule: sc}) })},
 	}
+}
+
+func (s *server) visitDeployments(ctx context.Context, q store.Query, fn func(func(string) any)) error {
+	families := catalog.NewFamilies(s.Store)
+	return each(ctx, q, s.Store.ListDeployments, func(d store.Deployment) error {
+		family, err := families.Of(ctx, d, true)
+		if err == nil {
+			fn(shapeGetter(deploymentShape, deployment{Deployment: d, family: family}))
+		}
+		return err
+	})
 }
 
 func visiting[T any](fetch func(context.Context, store.Query) (store.Page[T], error), getter func(T) func(string) any,

@@ -32,6 +32,9 @@ type GroupReader interface {
 	ListDeploymentGroups(ctx context.Context, q Query) (Page[DeploymentGroup], error)
 	// GroupMembers lists the ids of a group's deployments, in text order.
 	GroupMembers(ctx context.Context, tenant, id string) ([]string, error)
+	// GroupsOf lists the ids of the groups that deployments are in, in text
+	// order; one that is in none is not among the keys.
+	GroupsOf(ctx context.Context, deployments []DeploymentKey) (map[DeploymentKey][]string, error)
 	GetExecutionGroup(ctx context.Context, tenant, id string) (ExecutionGroup, error)
 	ListExecutionGroups(ctx context.Context, q Query) (Page[ExecutionGroup], error)
 	// FullGroups lists the ids of the execution groups that have no place for

@@ -45,6 +45,28 @@ func (r Reader) GroupMembers(ctx context.Context, tenant, id string) ([]string, 
 	return texts(ctx, r.conn, "SELECT deployment_id FROM deployment_group_members WHERE tenant = ? AND group_id = ? ORDER BY deployment_id", tenant, id)
 }
 
+// GroupsOf lists the groups that deployments are in.
+func (r Reader) GroupsOf(ctx context.Context, deployments []store.DeploymentKey) (map[store.DeploymentKey][]string, error) {
+	type member struct {
+		of    store.DeploymentKey
+		group string
+	}
+	ids, asked := make([]string, len(deployments)), make(map[store.DeploymentKey]bool, len(deployments))
+	for i, d := range deployments {
+		ids[i], asked[d] = d.ID, true
+	}
+	found, err := all(ctx, r.conn, func(m *member) []any { return []any{&m.of.Tenant, &m.of.ID, &m.group} },
+		"SELECT tenant, deployment_id, group_id FROM deployment_group_members WHERE "+fmt.Sprintf(r.dialect.Member, "deployment_id")+
+			" ORDER BY group_id", jsonTexts(ids))
+	groups := map[store.DeploymentKey][]string{}
+	for _, m := range found {
+		if asked[m.of] {
+			groups[m.of] = append(groups[m.of], m.group)
+		}
+	}
+	return groups, err
+}
+
 // AddDeploymentGroup adds a group, or gives ErrExists.
 func (t *Tx) AddDeploymentGroup(ctx context.Context, g store.DeploymentGroup) error {
 	added, err := insert(ctx, t.conn, "deployment_groups", deploymentGroupColumns, deploymentGroupValues(g))
