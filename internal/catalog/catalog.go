@@ -73,6 +73,10 @@ type Environment struct {
 	// Schedule checks and adds a schedule. Required for blueprints with
 	// default schedules.
 	Schedule func(ctx context.Context, tx store.Tx, sc store.Schedule) (store.Schedule, error)
+	// Remove starts the removal of a deployment, and Wait waits for its end.
+	// Required for recursive removals.
+	Remove func(ctx context.Context, r Deletion) (store.Execution, error)
+	Wait   func(ctx context.Context, id string) (store.Execution, error)
 	// Evaluate works out functions at run time; nil: capabilities that inputs
 	// may name are compared as they are written.
 	Evaluate func(ctx context.Context, tenant, deployment string, payload any, scope functions.Scope) (any, error)

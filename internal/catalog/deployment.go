@@ -159,11 +159,7 @@ func (s *Service) WaitForEnvironment(ctx context.Context, d store.Deployment) (s
 		return d, err
 	}
 	if e.Status != store.Terminated {
-		reason := string(e.Status)
-		if e.Error != nil && *e.Error != "" {
-			reason = *e.Error
-		}
-		return d, refusal(http.StatusBadRequest, "deployment_creation_error", reason)
+		return d, refusal(http.StatusBadRequest, "deployment_creation_error", reasonOf(e))
 	}
 	return s.store.GetDeployment(ctx, d.Tenant, d.ID)
 }

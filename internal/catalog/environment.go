@@ -317,36 +317,6 @@ func storedInstances(d store.Deployment, instances []plan.NodeInstance) []store.
 	return stored
 }
 
-// delete is the delete_deployment_environment execution. The deployment's row,
-// and with it this execution, goes when it has ended; here go the files, and
-// what others know of it.
-func (e *Environment) delete(ctx context.Context, x store.Execution, h execution.SystemHost) error {
-	err := h.Write(ctx, func(tx store.Tx) error {
-		d, err := tx.GetDeployment(ctx, x.Tenant, x.DeploymentID)
-		if isNotFound(err) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		needs, err := tx.ListDependencies(ctx, store.Query{
-			Tenants: []string{d.Tenant}, Filters: []store.Filter{{Field: "source_deployment_id", Values: []string{d.ID}}},
-		})
-		if err != nil {
-			return err
-		}
-		for _, dep := range needs.Items {
-			if err := Release(ctx, tx, dep); err != nil {
-				return err
-			}
-		}
-		return Relabel(ctx, tx, d, d.Labels, nil)
-	})
-	if err != nil {
-		return fmt.Errorf("let go of what deployment %s depends on: %w", x.DeploymentID, err)
-	}
-	return e.Library.RemoveWorkDir(x.Tenant, x.DeploymentID)
-}
-
 // mergeLabels adds a plan's labels to those given, which come first. Keys are
 // lower case; a pair is kept once.
 func mergeLabels(given []store.Label, planned map[string]plan.Label, by string, at time.Time) []store.Label {

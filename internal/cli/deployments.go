@@ -21,13 +21,20 @@ var deploymentColumns = []string{
 }
 
 func (a *app) deploymentsCommand() *cobra.Command {
-	var blueprintID string
+	var blueprintID, groupID, searchName, dependenciesOf string
 	list := a.lister("list", "List deployments", "/deployments", "Deployments:", fixed(deploymentColumns), func(q url.Values) {
-		if blueprintID != "" {
-			q.Set("blueprint_id", blueprintID)
+		for name, v := range map[string]string{
+			"blueprint_id": blueprintID, "_group_id": groupID, "_search_name": searchName, "_dependencies_of": dependenciesOf,
+		} {
+			if v != "" {
+				q.Set(name, v)
+			}
 		}
 	}, nil)
 	list.Flags().StringVarP(&blueprintID, "blueprint-id", "b", "", "only of this blueprint")
+	list.Flags().StringVarP(&groupID, "group-id", "g", "", "only of this group")
+	list.Flags().StringVar(&searchName, "search-name", "", "only with this in their display names")
+	list.Flags().StringVar(&dependenciesOf, "dependencies-of", "", "only those that this deployment needs")
 	return group("deployments", "Instances of blueprints",
 		a.createDeploymentCommand(), a.filtered(list, "deployments", "Deployments:", deploymentColumns, nil), a.deleteDeploymentCommand(),
 		a.labelsCommand("deployment"), a.filtersCommand("deployments"), a.setSiteCommand(),
@@ -177,25 +184,31 @@ func (a *app) createDeployment(ctx context.Context, cl *client, id, blueprintID,
 }
 
 func (a *app) deleteDeploymentCommand() *cobra.Command {
-	var force bool
+	var force, recursive, logs bool
 	c := leaf("delete ID", "Delete a deployment", cobra.ExactArgs(1), nil)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		cl, err := a.client(c.Context())
 		if err != nil {
 			return err
 		}
-		return a.deleteDeployment(c.Context(), cl, args[0], force)
+		q := url.Values{}
+		for name, on := range map[string]bool{"force": force, "recursive": recursive, "delete_logs": logs} {
+			if on {
+				q.Set(name, "true")
+			}
+		}
+		return a.deleteDeployment(c.Context(), cl, args[0], q)
 	}
 	c.Flags().BoolVarP(&force, "force", "f", false, "also with live instances")
+	c.Flags().BoolVar(&recursive, "recursive", false, "also the deployments that have this one as their parent")
+	c.Flags().BoolVarP(&logs, "with-logs", "l", false, "also its logs")
 	c.Flags().StringVarP(&a.tenant, "tenant-name", "t", "", "the tenant")
 	return c
 }
 
-func (a *app) deleteDeployment(ctx context.Context, cl *client, id string, force bool) error {
-	q := url.Values{}
-	if force {
-		q.Set("force", "true")
-	}
+// deleteDeployment asks for the removal of a deployment with parameters, and
+// waits until it is gone.
+func (a *app) deleteDeployment(ctx context.Context, cl *client, id string, q url.Values) error {
 	a.say("Deleting deployment %s...", id)
 	if _, err := cl.do(ctx, http.MethodDelete, "/deployments/"+url.PathEscape(id), q, nil); err != nil {
 		return err
@@ -314,7 +327,7 @@ func (a *app) uninstallCommand() *cobra.Command {
 			time.Duration(timeout)*time.Second, false, true); err != nil {
 			return err
 		}
-		if err := a.deleteDeployment(ctx, cl, id, false); err != nil {
+		if err := a.deleteDeployment(ctx, cl, id, nil); err != nil {
 			return err
 		}
 		blueprintID := text(d, "blueprint_id")

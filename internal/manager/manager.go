@@ -218,6 +218,7 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	contents := catalog.New(catalog.Config{
 		Store: m.store, Library: library, Executions: m.executions, Evaluator: m.executions, Now: time.Now,
 	})
+	environment.Remove, environment.Wait = contents.DeleteDeployment, m.executions.Wait
 	m.handler, err = rest.New(rest.Config{
 		Store: m.store, Access: users, Executions: m.executions, Approvals: approvals,
 		Catalog: contents, Plugins: contents,
