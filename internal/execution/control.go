@@ -12,52 +12,76 @@ import (
 func (s *Service) cancel(ctx context.Context, tenant, id string, how Action) (store.Execution, error) {
 	var e store.Execution
 	err := s.store.WriteLocked(ctx, admissionLock, func(tx store.Tx) error {
-		var err error
-		if e, err = lockForAction(ctx, tx, tenant, id); err != nil {
-			return err
-		}
-		to, err := how.After(e)
+		err := existsFor(ctx, tx, tenant, id)
 		if err != nil {
 			return err
 		}
-		if to.IsEnd() {
-			if err := tx.AddEvents(ctx, []store.Event{s.endEvent(e, to, "")}); err != nil {
-				return err
-			}
+		if e, err = s.cancelIn(ctx, tx, id, how); err != nil {
+			return err
 		}
-		if how == Kill {
-			e.TokenHash = "" // whatever of it still runs must not act any more
-		}
-		_, err = s.transition(ctx, tx, &e, to, "")
-		return err
+		return s.cancelComponents(ctx, tx, e, how, map[string]bool{})
 	})
+	return e, err
+}
+
+// cancelIn cancels one execution. The caller holds admissionLock.
+func (s *Service) cancelIn(ctx context.Context, tx store.Tx, id string, how Action) (store.Execution, error) {
+	e, err := tx.LockExecution(ctx, id)
+	if err != nil {
+		return e, err
+	}
+	to, err := how.After(e)
+	if err != nil {
+		return e, err
+	}
+	if to.IsEnd() {
+		if err := tx.AddEvents(ctx, []store.Event{s.endEvent(e, to, "")}); err != nil {
+			return e, err
+		}
+	}
+	if how == Kill {
+		e.TokenHash = "" // whatever of it still runs must not act any more
+	}
+	_, err = s.transition(ctx, tx, &e, to, "")
 	return e, err
 }
 
 func (s *Service) resume(ctx context.Context, tenant, id string, how Action) (store.Execution, error) {
 	var e store.Execution
 	err := s.store.WriteLocked(ctx, admissionLock, func(tx store.Tx) error {
-		var err error
-		if e, err = lockForAction(ctx, tx, tenant, id); err != nil {
-			return err
-		}
-		to, err := how.After(e)
+		err := existsFor(ctx, tx, tenant, id)
 		if err != nil {
 			return err
 		}
-		if err := refuseInMaintenance(ctx, tx); err != nil {
+		if e, err = s.resumeIn(ctx, tx, id, how); err != nil {
 			return err
 		}
-		if e.Status == store.Started {
-			return nil // somebody runs it, or takes it over as soon as the lease ends
-		}
-		if err := resetOperations(ctx, tx, e.ID, how); err != nil {
-			return fmt.Errorf("reset operations of execution %s: %w", e.ID, err)
-		}
-		e.Resume, e.EndedAt = true, time.Time{}
-		_, err = s.transition(ctx, tx, &e, to, "")
-		return err
+		return s.resumeComponents(ctx, tx, e, how, map[string]bool{})
 	})
+	return e, err
+}
+
+// resumeIn resumes one execution. The caller holds admissionLock.
+func (s *Service) resumeIn(ctx context.Context, tx store.Tx, id string, how Action) (store.Execution, error) {
+	e, err := tx.LockExecution(ctx, id)
+	if err != nil {
+		return e, err
+	}
+	to, err := how.After(e)
+	if err != nil {
+		return e, err
+	}
+	if err := refuseInMaintenance(ctx, tx); err != nil {
+		return e, err
+	}
+	if e.Status == store.Started {
+		return e, nil // somebody runs it, or takes it over as soon as the lease ends
+	}
+	if err := resetOperations(ctx, tx, e.ID, how); err != nil {
+		return e, fmt.Errorf("reset operations of execution %s: %w", e.ID, err)
+	}
+	e.Resume, e.EndedAt = true, time.Time{}
+	_, err = s.transition(ctx, tx, &e, to, "")
 	return e, err
 }
 
@@ -85,13 +109,20 @@ func (s *Service) updateStatus(ctx context.Context, u StatusUpdate) (store.Execu
 
 // lockForAction locks an execution of the tenant for a change that may end it.
 func lockForAction(ctx context.Context, tx store.Tx, tenant, id string) (store.Execution, error) {
-	if err := tx.Lock(admissionLock); err != nil {
-		return store.Execution{}, err
-	}
-	if _, err := getIn(ctx, tx, tenant, id); err != nil {
+	if err := existsFor(ctx, tx, tenant, id); err != nil {
 		return store.Execution{}, err
 	}
 	return tx.LockExecution(ctx, id)
+}
+
+// existsFor makes sure that admissionLock is held and that the tenant has the
+// execution.
+func existsFor(ctx context.Context, tx store.Tx, tenant, id string) error {
+	if err := tx.Lock(admissionLock); err != nil {
+		return err
+	}
+	_, err := getIn(ctx, tx, tenant, id)
+	return err
 }
 
 // wait polls as a net below the wake-ups, which may get lost.

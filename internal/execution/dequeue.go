@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"windlass/internal/blueprint/plan"
 	"windlass/internal/store"
 )
 
@@ -49,7 +50,7 @@ func (s *Service) letInSystemWide(ctx context.Context, tx store.Tx, e store.Exec
 	if err != nil || Admit(Candidate{Execution: e, Queue: true}, n) != nil {
 		return err
 	}
-	ended, err := s.letIn(ctx, tx, e.ID)
+	ended, _, err := s.letIn(ctx, tx, e.ID)
 	if err == nil && ended {
 		return s.dequeue(ctx, tx)
 	}
@@ -73,9 +74,12 @@ func (s *Service) letInOrdinary(ctx context.Context, tx store.Tx, head []store.E
 		if err != nil || !ok {
 			return err
 		}
-		ended, err := s.letIn(ctx, tx, next.ID)
+		ended, cascades, err := s.letIn(ctx, tx, next.ID)
 		if err != nil {
 			return err
+		}
+		if cascades { // more may run now than it
+			return s.dequeue(ctx, tx)
 		}
 		if !ended {
 			line.occupy(next)
@@ -86,58 +90,63 @@ func (s *Service) letInOrdinary(ctx context.Context, tx store.Tx, head []store.E
 }
 
 // letIn makes a queued execution pending, or failed where the world has changed
-// so that it can't run any more. It does nothing if it waits no longer.
-func (s *Service) letIn(ctx context.Context, tx store.Tx, id string) (ended bool, err error) {
+// so that it can't run any more. It does nothing if it waits no longer. cascades
+// tells that it was started on components too.
+func (s *Service) letIn(ctx context.Context, tx store.Tx, id string) (ended, cascades bool, err error) {
 	e, err := tx.LockExecution(ctx, id)
 	if err != nil || e.Status != store.Queued {
-		return true, err
+		return true, false, err
 	}
-	if err := s.recheck(ctx, tx, &e); err != nil {
+	w, err := s.recheck(ctx, tx, &e)
+	if err != nil {
 		var refusal *Refusal
 		if !errors.As(err, &refusal) {
-			return false, err
+			return false, false, err
 		}
 		text := "Error dequeueing execution: " + refusal.Message
 		if err := tx.AddEvents(ctx, []store.Event{s.endEvent(e, store.Failed, text)}); err != nil {
-			return false, err
+			return false, false, err
 		}
 		_, err := s.apply(ctx, tx, &e, store.Failed, text)
-		return true, err
+		return true, false, err
 	}
-	_, err = s.apply(ctx, tx, &e, store.Pending, "")
-	return false, err
+	if _, err = s.apply(ctx, tx, &e, store.Pending, ""); err != nil {
+		return false, false, err
+	}
+	return false, w.IsCascading, s.cascade(ctx, tx, e, w, StartRequest{})
 }
 
-// recheck repeats for a queued execution what was checked when it was asked for.
-func (s *Service) recheck(ctx context.Context, tx store.Tx, e *store.Execution) error {
+// recheck repeats for a queued execution what was checked when it was asked for,
+// and returns its workflow.
+func (s *Service) recheck(ctx context.Context, tx store.Tx, e *store.Execution) (w plan.Workflow, err error) {
 	if e.DeploymentID == "" || e.WorkflowID == environmentWorkflow {
-		return nil
+		return w, nil
 	}
 	d, err := tx.GetDeployment(ctx, e.Tenant, e.DeploymentID)
 	if errors.Is(err, store.ErrNotFound) {
-		return refuse(CodeNotFound, "Requested `Deployment` with ID `%s` was not found", e.DeploymentID)
+		return w, refuse(CodeNotFound, "Requested `Deployment` with ID `%s` was not found", e.DeploymentID)
 	} else if err != nil {
-		return err
+		return w, err
 	}
 	if e.WorkflowID == removalWorkflow {
-		return nil
+		return w, nil
 	}
 	if d.CreateExecutionID != "" {
 		creation, err := tx.GetExecution(ctx, d.CreateExecutionID)
 		if err == nil && creation.Status == store.Failed {
-			return refuse(CodeCreation, "%s failed", environmentWorkflow)
+			return w, refuse(CodeCreation, "%s failed", environmentWorkflow)
 		} else if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
+			return w, err
 		}
 	}
-	w, _, err := findWorkflow(d, e.WorkflowID)
+	w, _, err = findWorkflow(d, e.WorkflowID)
 	if err != nil {
-		return err
+		return w, err
 	}
 	if e.Parameters, err = s.mergeParameters(ctx, tx, d, w, *e, e.Parameters); err != nil {
-		return err
+		return w, err
 	}
-	return checkAvailability(ctx, tx, d, w, *e)
+	return w, checkAvailability(ctx, tx, d, w, *e)
 }
 
 // line is the queue of ordinary executions as seen in one transaction.

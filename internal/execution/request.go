@@ -26,6 +26,8 @@ type StartRequest struct {
 	// MayRunGlobal lets the creator run workflows on a global deployment of
 	// another tenant.
 	MayRunGlobal bool
+
+	above []string // deployments on whose behalf it runs on their component
 }
 
 // SystemRequest asks for a workflow that the manager itself carries out.

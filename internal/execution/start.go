@@ -77,7 +77,10 @@ func (s *Service) start(ctx context.Context, tx store.Tx, r StartRequest) (store
 	if err := checkAvailability(ctx, tx, d, w, e); err != nil && e.Status == store.Pending {
 		return s.keepAsFailed(ctx, tx, e, "preparing", err)
 	}
-	return e, s.add(ctx, tx, e)
+	if err := s.add(ctx, tx, e); err != nil || e.Status != store.Pending {
+		return e, err
+	}
+	return e, s.cascade(ctx, tx, e, w, r)
 }
 
 func (s *Service) startSystem(ctx context.Context, tx store.Tx, r SystemRequest) (store.Execution, error) {

@@ -168,6 +168,9 @@ type NodeInstance struct {
 type NodeReader interface {
 	GetNode(ctx context.Context, tenant, deployment, id string) (Node, error)
 	ListNodes(ctx context.Context, q Query) (Page[Node], error)
+	// NodesOfType lists the ids of a deployment's nodes that are of the type or
+	// of one derived from it.
+	NodesOfType(ctx context.Context, d DeploymentKey, typeName string) ([]string, error)
 	// GetInstance finds an instance by its id, unique in the tenant.
 	GetInstance(ctx context.Context, tenant, id string) (NodeInstance, error)
 	ListInstances(ctx context.Context, q Query) (Page[NodeInstance], error)

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"windlass/internal/store"
 )
@@ -66,6 +67,12 @@ func (r Reader) GetNode(ctx context.Context, tenant, deployment, id string) (sto
 // ListNodes lists nodes, by default in the order of insertion.
 func (r Reader) ListNodes(ctx context.Context, q store.Query) (store.Page[store.Node], error) {
 	return page(ctx, r, nodes, q)
+}
+
+// NodesOfType lists nodes by a type that they have or are derived from.
+func (r Reader) NodesOfType(ctx context.Context, d store.DeploymentKey, typeName string) ([]string, error) {
+	return texts(ctx, r.conn, "SELECT id FROM nodes WHERE deployment_id = ? AND tenant = ? AND "+
+		fmt.Sprintf(r.dialect.Contains, "type_hierarchy")+" ORDER BY num", d.ID, d.Tenant, strconv.Quote(typeName))
 }
 
 // AddNodes adds nodes. It gives ErrExists if one is there.
