@@ -46,7 +46,7 @@ type run struct {
 	writing    chan struct{}  // has a value while somebody writes: writes keep the order of what they tell
 	left       sync.WaitGroup // operations that a forced cancel left to end
 	leaves     atomic.Bool    // there are some
-	concluded  atomic.Bool    // the end is stored
+	concluded  atomic.Bool    // the end is being stored, and operations are left to run
 	done       chan struct{}  // closed when nothing of the run is left
 }
 
@@ -95,9 +95,13 @@ func (r *run) perform() {
 		stopKeeping()
 		keeper.Wait()
 	}
+	if r.leaves.Load() {
+		// Before the end is stored: whoever sees that must not take it for one
+		// from outside, and stop what is left to run.
+		r.concluded.Store(true)
+	}
 	r.conclude(outcome)
 	if r.leaves.Load() {
-		r.concluded.Store(true)
 		r.awaitLeft()
 		stopKeeping()
 		keeper.Wait()

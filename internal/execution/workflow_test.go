@@ -376,6 +376,50 @@ func TestCancelKinds(t *testing.T) {
 	})
 }
 
+// looking looks at what is active after each write under a lock, before the one
+// who wrote hears of it.
+type looking struct {
+	store.Store
+	look func()
+}
+
+func (l *looking) WriteLocked(ctx context.Context, lock string, fn func(store.Tx) error) error {
+	err := l.Store.WriteLocked(ctx, lock, fn)
+	l.look()
+	return err
+}
+
+// TestLookAfterForceCancel: a look that comes right after the end was stored
+// doesn't stop what a forced cancel leaves running.
+func TestLookAfterForceCancel(t *testing.T) {
+	t.Parallel()
+	st := &looking{Store: openStore(t)}
+	addDeployment(t, st, "d", nil)
+	runner := newScripted()
+	b := block(runner, "db.start")
+	s := newService(t, Config{Store: st, Runners: map[string]operation.Runner{"": runner}, Timing: Timing{Lease: 30 * time.Second, Poll: time.Hour}})
+	st.look = func() {
+		if err := (&loop{s: s}).notice(t.Context()); err != nil && t.Context().Err() == nil {
+			t.Error(err)
+		}
+	}
+	serve(t, s)
+	e := install(t, s, "d", nil)
+	<-b.begun
+	if _, err := s.Cancel(t.Context(), "default_tenant", e.ID, ForceCancel); err != nil {
+		t.Fatal(err)
+	}
+	waitEnd(t, s, e.ID, store.Cancelled)
+	if _, err := s.Resume(t.Context(), "default_tenant", e.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	b.proceed <- struct{}{}
+	waitEnd(t, s, e.ID, store.Terminated)
+	if counts := runner.counts(); counts["db.start"] != 1 {
+		t.Errorf("after the resume: %v", counts)
+	}
+}
+
 // TestCrashInTheMiddle lets a manager die while an operation runs. The next
 // one repeats that operation, as a resumed one, and none that had finished.
 func TestCrashInTheMiddle(t *testing.T) {
