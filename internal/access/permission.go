@@ -94,7 +94,7 @@ var table = buildTable([]group{
 		log_bundle_list log_bundle_get log_bundle_create log_bundle_upload log_bundle_delete log_bundle_download
 		log_bundle_status_update license_upload license_remove cluster_manage manager_manage broker_manage
 		broker_credentials db_nodes_update maintenance_mode_set audit_log_view audit_log_truncate audit_log_inject
-		all_tenants create_global_resource set_owner set_timestamp set_execution_details set_plugin_update_details
+		all_tenants create_global_resource set_owner set_timestamp set_execution_details set_execution_group_details set_plugin_update_details
 		provider_context_create ldap_set permissions_get permissions_set manage_others_tokens private_resources_view`},
 })
 

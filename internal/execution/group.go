@@ -5,8 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/google/uuid"
+	"time"
 
 	"windlass/internal/store"
 	"windlass/internal/value"
@@ -23,6 +22,11 @@ type GroupRequest struct {
 	Concurrency       int // members that may run at once; 0 starts the group paused
 	CreatedBy         string
 	Caller            string
+
+	// Of a group that is restored. With executions to restore nothing is started.
+	ID        string    // "" for a new one
+	CreatedAt time.Time // zero: now
+	Restored  []string  // the executions that are its members
 }
 
 // groupBatch is how many members are started in one transaction.
@@ -33,11 +37,17 @@ const groupBatch = 100
 // no execution.
 func (s *Service) StartGroup(ctx context.Context, r GroupRequest) (store.ExecutionGroup, error) {
 	g := store.ExecutionGroup{
-		Owned: store.Owned{Tenant: r.Tenant, Visibility: store.Tenants, CreatedBy: r.CreatedBy, CreatedAt: s.now()},
-		ID:    uuid.NewString(), DeploymentGroupID: r.DeploymentGroupID, WorkflowID: r.WorkflowID, Concurrency: r.Concurrency,
+		Owned: store.Owned{Tenant: r.Tenant, Visibility: store.Tenants, CreatedBy: r.CreatedBy, CreatedAt: r.CreatedAt},
+		ID:    orNewID(r.ID), DeploymentGroupID: r.DeploymentGroupID, WorkflowID: r.WorkflowID, Concurrency: r.Concurrency,
+	}
+	if g.CreatedAt.IsZero() {
+		g.CreatedAt = s.now()
 	}
 	if r.Concurrency < 0 {
 		return g, refuse(CodeBadParameters, "concurrency must not be negative, got %d", r.Concurrency)
+	}
+	if len(r.Restored) > 0 {
+		return g, s.restoreGroup(ctx, g, r.Restored)
 	}
 	deployments, err := s.store.GroupMembers(ctx, r.Tenant, r.DeploymentGroupID)
 	if err != nil {
@@ -60,6 +70,26 @@ func (s *Service) StartGroup(ctx context.Context, r GroupRequest) (store.Executi
 		}
 	}
 	return g, nil
+}
+
+// restoreGroup stores a group with members that there are.
+func (s *Service) restoreGroup(ctx context.Context, g store.ExecutionGroup, members []string) error {
+	return s.store.WriteLocked(ctx, admissionLock, func(tx store.Tx) error {
+		if err := tx.AddExecutionGroup(ctx, g); err != nil {
+			return err
+		}
+		for _, id := range members {
+			e, err := lockForAction(ctx, tx, g.Tenant, id)
+			if err != nil {
+				return err
+			}
+			e.GroupID = g.ID
+			if err := tx.UpdateExecution(ctx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // AddGroup stores a group whose members are started elsewhere.

@@ -106,9 +106,6 @@ func (s *server) postExecutionGroup(w http.ResponseWriter, r *request) error {
 		DefaultParameters: r.dict("default_parameters"), Force: r.flag("force"), Concurrency: defaultConcurrency,
 		CreatedBy: r.caller.Username, Caller: r.actsFor(), Parameters: map[string]map[string]any{},
 	}
-	if r.has("associated_executions") || r.has("id") {
-		return notYet("Restoring an execution group")
-	}
 	if r.has("concurrency") {
 		q.Concurrency = r.num("concurrency")
 	}
@@ -126,11 +123,41 @@ func (s *server) postExecutionGroup(w http.ResponseWriter, r *request) error {
 	if err := r.sees(group.Owned, "DeploymentGroup", group.ID); err != nil {
 		return err
 	}
+	if q.ID = r.str("id"); q.ID != "" {
+		if err := r.need("set_execution_group_details"); err != nil {
+			return err
+		}
+	}
+	if q.CreatedBy, err = r.owner("created_by", r.caller.Username); err != nil {
+		return err
+	}
+	if q.CreatedAt, err = r.createdAt(s.Now()); err != nil {
+		return err
+	}
+	if q.Restored, err = s.associated(r); err != nil {
+		return err
+	}
 	g, err := s.Executions.StartGroup(r.Context(), q)
 	if err != nil {
 		return err
 	}
 	return s.replyExecutionGroup(w, r, g)
+}
+
+// associated reads the ids of the executions that a group which is restored had.
+func (s *server) associated(r *request) ([]string, error) {
+	var ids []string
+	for _, v := range r.list("associated_executions") {
+		id, isText := v.(string)
+		if !isText {
+			return nil, wrongType("associated_executions", text, v)
+		}
+		if _, err := s.visibleExecution(r, id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
 }
 
 func (s *server) actOnExecutionGroup(w http.ResponseWriter, r *request) error {

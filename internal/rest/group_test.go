@@ -93,3 +93,37 @@ func TestExecutionGroups(t *testing.T) {
 	a.do(ask{method: "POST", path: path, body: object{"action": "cancel"}}).is(http.StatusOK)
 	a.do(ask{method: "POST", path: "/execution-groups", body: object{"deployment_group_id": "none", "workflow_id": "install"}}).refused("not_found_error", "none")
 }
+
+// TestRestoreExecutionGroup: a group from elsewhere takes executions that there
+// are as its members, and starts none.
+func TestRestoreExecutionGroup(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.grouped(2)
+	a.do(ask{method: "PUT", path: "/deployment-groups/g", body: object{"deployment_ids": []any{"d0", "d1"}}}).is(http.StatusOK)
+	a.write(func(tx store.Tx) error {
+		for _, id := range []string{"e1", "e2", "e3"} {
+			if err := tx.AddExecution(a.t.Context(), store.Execution{
+				Owned: owned("admin"), ID: id, DeploymentID: "d0", WorkflowID: "install", Status: store.Terminated,
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	restore := func(members ...any) ask {
+		return ask{method: "POST", path: "/execution-groups", body: object{
+			"deployment_group_id": "g", "workflow_id": "install", "id": "restored", "created_at": "2024-05-06T07:08:09.000Z",
+			"associated_executions": members,
+		}}
+	}
+	a.do(restore("e1", "none")).refused("not_found_error", "none")
+	g := a.do(restore("e1", "e2")).is(http.StatusOK).object()
+	if diff := cmp.Diff([]any{"e1", "e2"}, g["execution_ids"]); diff != "" || g["id"] != "restored" || g["created_at"] != "2024-05-06T07:08:09.000Z" || g["status"] != "terminated" {
+		t.Errorf("got %v\n%s", g, diff)
+	}
+	if all := a.get("/executions").items(); len(all) != 3 {
+		t.Errorf("%d executions", len(all))
+	}
+	a.do(restore("e3")).refused("conflict_error", "already exists")
+}

@@ -327,8 +327,8 @@ func FuzzContents(f *testing.F) {
 	}
 	f.Add("", "../x", 0, `[{"name":"name","kind":"text"},{"name":"more","kind":"none"}]`, 2)
 	f.Fuzz(func(t *testing.T, rows, file string, n int, columns string, version int) {
-		if len(rows)+len(columns) > 1<<12 {
-			t.Skip("large ones only take longer")
+		if len(rows)+len(columns) > 1<<12 || strings.HasSuffix(file, "/") {
+			t.Skip("large ones only take longer, and folders have no content")
 		}
 		name, err := json.Marshal(filesPrefix + file)
 		if err != nil {
