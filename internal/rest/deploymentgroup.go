@@ -242,7 +242,7 @@ func (s *server) chosen(r *request, body map[string]any) ([]string, error) {
 		}
 		ids = append(append([]string{}, ids...), members...)
 	}
-	if raw, ok := body["filter_rules"].([]any); ok {
+	if raw, _ := body["filter_rules"].([]any); len(raw) > 0 { // no rules are sent where none are meant
 		matching, err := s.matching(r, raw)
 		if err != nil {
 			return nil, err

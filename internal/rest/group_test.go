@@ -127,3 +127,21 @@ func TestRestoreExecutionGroup(t *testing.T) {
 	}
 	a.do(restore("e3")).refused("conflict_error", "already exists")
 }
+
+// TestNoRulesChooseNothing: clients send an empty list of rules along with
+// what they really ask for. It must not stand for all deployments.
+func TestNoRulesChooseNothing(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.grouped(3)
+	members := func() []any { return a.get("/deployment-groups/g").object()["deployment_ids"].([]any) }
+	a.do(ask{method: "PUT", path: "/deployment-groups/g", body: object{"deployment_ids": []any{"d0"}, "filter_rules": []any{}}}).is(http.StatusOK)
+	a.do(ask{method: "PATCH", path: "/deployment-groups/g", body: object{"add": object{"filter_rules": []any{}, "deployment_ids": []any{"d1"}}}}).is(http.StatusOK)
+	if diff := cmp.Diff([]any{"d0", "d1"}, members()); diff != "" {
+		t.Error(diff)
+	}
+	a.do(ask{method: "PATCH", path: "/deployment-groups/g", body: object{"remove": object{"filter_rules": []any{}, "deployment_ids": []any{"d1"}}}}).is(http.StatusOK)
+	if diff := cmp.Diff([]any{"d0"}, members()); diff != "" {
+		t.Error(diff)
+	}
+}
