@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -49,6 +50,7 @@ func TestMain(m *testing.M) {
 //	until PATTERN CMD ARGS...   runs the command until its output matches
 //	gobuild PACKAGE FILE        builds a program of this project
 func TestScripts(t *testing.T) {
+	lastPort.Store(15000 + rand.Int32N(7000))
 	t.Parallel()
 	p := params()
 	p.Dir = "testdata"
@@ -176,12 +178,16 @@ func (m *managerProcess) start(ts *testscript.TestScript, more []string) error {
 	return nil
 }
 
+// lastPort is the port that was chosen last: each script gets others. Those of the
+// tests that run beside this one begin elsewhere.
+var lastPort atomic.Int32
+
 // choose finds a free address that no connection takes by itself while the
 // manager is down: its port is below those that systems give away.
 func (m *managerProcess) choose() error {
 	var err error
 	for range 100 {
-		m.address = fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(15000))
+		m.address = fmt.Sprintf("127.0.0.1:%d", lastPort.Add(1))
 		var l net.Listener
 		if l, err = net.Listen("tcp", m.address); err == nil {
 			return l.Close()

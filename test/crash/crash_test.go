@@ -83,7 +83,7 @@ func lastingAddress(t *testing.T) string {
 	t.Helper()
 	var err error
 	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(15000))
+		address := fmt.Sprintf("127.0.0.1:%d", 23000+rand.IntN(7000)) // other tests use others
 		var l net.Listener
 		if l, err = net.Listen("tcp", address); err == nil {
 			_ = l.Close()
