@@ -28,6 +28,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	lastPort.Store(15000 + rand.Int32N(7000))
 	testscript.Main(m, map[string]func(){
 		"cfy": func() {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -50,7 +51,6 @@ func TestMain(m *testing.M) {
 //	until PATTERN CMD ARGS...   runs the command until its output matches
 //	gobuild PACKAGE FILE        builds a program of this project
 func TestScripts(t *testing.T) {
-	lastPort.Store(15000 + rand.Int32N(7000))
 	t.Parallel()
 	p := params()
 	p.Dir = "testdata"
