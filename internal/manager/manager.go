@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"windlass/internal/access"
@@ -114,7 +115,7 @@ func (m *Manager) open(ctx context.Context) error {
 		return err
 	}
 	if m.config.Listen != "" {
-		if m.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", m.config.Listen); err != nil {
+		if m.listener, err = listen(ctx, m.config.Listen); err != nil {
 			return fmt.Errorf("listen on %s: %w", m.config.Listen, err)
 		}
 	}
@@ -130,6 +131,28 @@ func (m *Manager) open(ctx context.Context) error {
 		return err
 	}
 	return m.assemble(ctx, users)
+}
+
+// listenWithin is how long an address may still be taken by a manager that was
+// killed just now: a process that it was starting holds its files until the
+// program is loaded.
+const listenWithin = time.Second
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	began := time.Now()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+		if err == nil || !errors.Is(err, syscall.EADDRINUSE) || time.Since(began) > listenWithin {
+			return l, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 func openStore(ctx context.Context, c Config) (store.Store, error) {

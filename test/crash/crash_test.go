@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,16 +44,16 @@ node_templates:
     relationships: [{type: cloudify.relationships.depends_on, target: second}]
 `
 
-// Each run writes one line when it begins and one when it is done; both are
-// single appends, so that lines of concurrent scripts don't mix.
+// Each run writes one line when it begins, with the time, and one when it is done;
+// both are single appends, so that lines of concurrent scripts don't mix.
 const step = `#!/bin/bash
 set -e
 id="$(ctx instance id)"
 op="$(ctx operation name)"
-echo "begin $id $op" >>"$record"
+echo "begin $id $op $EPOCHREALTIME" >>"$record"
 ctx instance runtime-properties "${op##*.}" done
 sleep 0.02
-echo "end $id $op" >>"$record"
+echo "end $id $op $EPOCHREALTIME" >>"$record"
 `
 
 type manager struct {
@@ -323,24 +322,26 @@ func (m *manager) killedWhile(random *rand.Rand, deployment string, w workflow, 
 	if r.Status != "terminated" && r.Status != "completed" {
 		m.t.Fatalf("%s ended %s: %s", w.name, r.Status, r.Error)
 	}
-	w.checkRecord(m.t, record, k, len(m.extra) == 0)
-	m.checkEvents(id, instances*len(w.operations))
+	w.checkRecord(m.t, record, k, m.done(id, instances*len(w.operations)), len(m.extra) == 0)
 	return k
 }
 
-// checkEvents checks that the manager itself recorded each operation as done
-// exactly once.
-func (m *manager) checkEvents(id string, operations int) {
+// done tells when the manager itself recorded each operation as done, and checks
+// that it did so exactly once.
+func (m *manager) done(id string, operations int) map[string]time.Time {
 	m.t.Helper()
-	succeeded := map[string]int{}
+	succeeded, at := map[string]int{}, map[string]time.Time{}
 	for line := range strings.Lines(string(m.must("events", "list", id, "--json", "--no-logs"))) {
 		var e struct {
-			Type      string `json:"event_type"`
-			Instance  string `json:"node_instance_id"`
-			Operation string `json:"operation"`
+			Type      string    `json:"event_type"`
+			Instance  string    `json:"node_instance_id"`
+			Operation string    `json:"operation"`
+			Reported  time.Time `json:"reported_timestamp"`
 		}
 		if err := json.Unmarshal([]byte(line), &e); err == nil && e.Type == "task_succeeded" && e.Operation != "" {
-			succeeded[e.Instance+" "+e.Operation]++
+			key := e.Instance + " " + e.Operation
+			succeeded[key]++
+			at[key] = e.Reported
 		}
 	}
 	if len(succeeded) != operations {
@@ -351,34 +352,36 @@ func (m *manager) checkEvents(id string, operations int) {
 			m.t.Errorf("%s is recorded as done %d times", key, n)
 		}
 	}
+	return at
 }
 
 // checkRecord checks what the scripts wrote: each operation of each instance
-// was done; none began again after it was done; dependants began after what
-// they depend on was done. Where another manager may take over, an operation that
-// was killed in the middle may have begun more than once; where none can (alone),
-// scripts outlive the manager and run once.
-func (w workflow) checkRecord(t *testing.T, record string, kills int, alone bool) {
+// was done; none began again after the manager had recorded it as done;
+// dependants began after what they depend on. Where another manager may take
+// over, whatever was under way at a kill may begin once more, all of it at each
+// kill; where none can (alone), scripts outlive the manager and run once.
+func (w workflow) checkRecord(t *testing.T, record string, kills int, done map[string]time.Time, alone bool) {
 	t.Helper()
 	data, err := os.ReadFile(record)
 	if err != nil {
 		t.Fatal(err)
 	}
-	began, ended := map[string]int{}, map[string]int{}
+	began, ended := map[string]int{}, map[string]bool{}
 	started := map[string]bool{} // nodes any of whose operations began
 	for i, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
 		word := strings.Fields(line)
-		if len(word) != 3 {
+		if len(word) != 4 {
 			t.Fatalf("line %d: %q", i+1, line)
 		}
 		key := word[1] + " " + word[2]
 		node, _, _ := strings.Cut(word[1], "_")
 		if word[0] == "end" {
-			ended[key]++
+			ended[key] = true
 			continue
 		}
-		if began[key]++; alone && began[key] > 1 {
-			t.Errorf("line %d: %s began again", i+1, key)
+		began[key]++
+		if at := clock(t, word[3]); began[key] > 1 && at.After(done[key]) {
+			t.Errorf("line %d: %s began again at %s, although it was recorded as done at %s", i+1, key, at, done[key])
 		}
 		started[node] = true
 		if late := w.before(node); late != "" && started[late] {
@@ -388,18 +391,25 @@ func (w workflow) checkRecord(t *testing.T, record string, kills int, alone bool
 	if want := instances * len(w.operations); len(ended) != want {
 		t.Errorf("%s: %d operations were done, want %d", w.name, len(ended), want)
 	}
-	// Only an operation whose script had written its end in the moment before
-	// the manager died, which never heard of it, may be done twice.
-	var doubled []string
-	for key, n := range ended {
-		if n > 1 {
-			doubled = append(doubled, fmt.Sprintf("%s: %d", key, n))
+	most := 1 + kills
+	if alone {
+		most = 1
+	}
+	for key, n := range began {
+		if n > most {
+			t.Errorf("%s began %d times with %d kills", key, n, kills)
 		}
 	}
-	slices.Sort(doubled)
-	if len(doubled) > kills {
-		t.Errorf("%d operations were done twice with %d kills", len(doubled), kills)
+}
+
+// clock reads bash's EPOCHREALTIME, whose point is the locale's.
+func clock(t *testing.T, text string) time.Time {
+	t.Helper()
+	micros, err := strconv.ParseInt(strings.NewReplacer(".", "", ",", "").Replace(text), 10, 64)
+	if err != nil {
+		t.Fatalf("time %q: %v", text, err)
 	}
+	return time.UnixMicro(micros)
 }
 
 // before is the node that must not begin before node has.
