@@ -120,6 +120,43 @@ func TestPausedGroup(t *testing.T) {
 	}
 }
 
+// TestGroupsTellOfTheirMembers: who watches a group hears of each member's
+// statuses, and of nobody else's.
+func TestGroupsTellOfTheirMembers(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	inGroup(t, st, 2)
+	addDeployment(t, st, "other", nil)
+	s := newService(t, Config{Store: st, Runners: map[string]operation.Runner{"script": newScripted()}})
+	serve(t, s)
+	g, err := s.StartGroup(t.Context(), GroupRequest{Tenant: "default_tenant", DeploymentGroupID: "g", WorkflowID: "install", Concurrency: 2, CreatedBy: "admin"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, e := range members(t, st, g.ID) {
+		waitEnd(t, s, e.ID, store.Terminated)
+		want = append(want, fmt.Sprintf("execution '%s' changed state to 'started'", e.ID), fmt.Sprintf("execution '%s' changed state to 'terminated'", e.ID))
+	}
+	waitEnd(t, s, install(t, s, "other", nil).ID, store.Terminated)
+	page, err := st.ListEvents(t.Context(), store.Query{Filters: []store.Filter{{Field: "execution_group_id", Values: []string{g.ID}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range page.Items {
+		if e.EventType != "execution_state_change" {
+			t.Errorf("an event %s", e.EventType)
+		}
+		got = append(got, e.Message)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestGroupStatus(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -41,6 +41,11 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, e *store.Execution, to
 	if err := tx.UpdateExecution(ctx, *e); err != nil {
 		return true, err
 	}
+	if e.GroupID != "" && to != store.Pending {
+		if err := tx.AddEvents(ctx, []store.Event{s.groupEvent(*e)}); err != nil {
+			return true, err
+		}
+	}
 	if err := followUpdate(ctx, tx, *e); err != nil {
 		return true, fmt.Errorf("deployment update of execution %s: %w", e.ID, err)
 	}
@@ -86,6 +91,17 @@ func (s *Service) workflowEvent(e store.Execution, eventType, message string) st
 		Type: store.TypeEvent, ExecutionID: e.ID, Tenant: e.Tenant, ReportedTimestamp: s.now(),
 		EventType: eventType, Message: message, ManagerName: s.cfg.ManagerName,
 	}
+}
+
+// groupEvent tells those who watch e's group of its new status.
+func (s *Service) groupEvent(e store.Execution) store.Event {
+	text := fmt.Sprintf("execution '%s' changed state to '%s'", e.ID, e.Status)
+	if e.Error != nil && *e.Error != "" {
+		text += fmt.Sprintf(" with error '%s'", *e.Error)
+	}
+	event := s.workflowEvent(e, "execution_state_change", text)
+	event.ExecutionGroupID = e.GroupID
+	return event
 }
 
 func dryRunSuffix(e store.Execution) string {

@@ -93,6 +93,18 @@ func (s *server) eventListing(r *request) (listing, error) {
 			}
 		}
 	}
+	if groups := r.query["execution_group_id"]; len(groups) > 0 {
+		// By the members, whose events are found by an index.
+		page, err := s.Store.ListExecutions(r.Context(), store.Query{Tenants: q.Tenants, Filters: []store.Filter{{Field: "group_id", Values: groups}}})
+		if err != nil {
+			return q, err
+		}
+		members := make([]string, len(page.Items))
+		for i, e := range page.Items {
+			members[i] = e.ID
+		}
+		q.with(store.Filter{Field: "execution_id", Values: members})
+	}
 	return q, readRanges(r, &q)
 }
 
