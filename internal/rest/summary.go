@@ -5,8 +5,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"windlass/internal/catalog"
+	"windlass/internal/execution"
 	"windlass/internal/store"
 	"windlass/internal/value"
 )
@@ -33,9 +35,25 @@ func (s *server) summaries() map[string]counted {
 			visiting(s.Store.ListNodes, func(n store.Node) func(string) any { return shapeGetter(nodeShape, node{Node: n}) })},
 		"node_instances": {[]string{"tenant_name", "visibility", "deployment_id", "index", "node_id", "state", "host_id"}, instanceList,
 			visiting(s.Store.ListInstances, func(n store.NodeInstance) func(string) any { return shapeGetter(instanceShape, n) })},
-		"execution_schedules": {[]string{"tenant_name", "visibility", "deployment_id", "workflow_id"}, scheduleList,
-			visiting(s.Store.ListSchedules, func(sc store.Schedule) func(string) any { return shapeGetter(scheduleShape, schedule{Schedule: sc}) })},
+		"execution_schedules": {[]string{"tenant_name", "visibility", "deployment_id", "workflow_id", "recurrence"}, scheduleList,
+			visiting(s.Store.ListSchedules, func(sc store.Schedule) func(string) any {
+				get := shapeGetter(scheduleShape, schedule{Schedule: sc})
+				return func(name string) any {
+					if name == "recurrence" {
+						return recurrenceOf(sc)
+					}
+					return get(name)
+				}
+			})},
 	}
+}
+
+// recurrenceOf tells whether a schedule comes more than once.
+func recurrenceOf(sc store.Schedule) string {
+	if times, err := execution.Occurrences(sc, sc.Since.Add(-time.Second), 2); err == nil && len(times) > 1 {
+		return "recurring"
+	}
+	return "single"
 }
 
 func (s *server) visitDeployments(ctx context.Context, q store.Query, fn func(func(string) any)) error {
