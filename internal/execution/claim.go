@@ -98,6 +98,9 @@ func (l *loop) look(ctx context.Context, thorough bool) error {
 		}
 	}
 	if thorough {
+		if err := l.s.ReadLimits(ctx); err != nil {
+			return err
+		}
 		if err := l.notice(ctx); err != nil {
 			return fmt.Errorf("list running executions: %w", err)
 		}

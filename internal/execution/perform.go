@@ -214,8 +214,13 @@ func (l limiter) Acquire(ctx context.Context, t *graph.Task) (func(), error) {
 	if byWorkflow(t) || l.waits(t) && l.r.asked.Err() == nil {
 		return func() {}, ctx.Err()
 	}
-	defer l.r.under.begin(t, "it waits for a free place among the operations that may run at once", l.r.s.now())()
-	release, err := l.r.s.slots.acquire(ctx, l.r.e.ID, l.r.e.Tenant+"/"+l.r.e.DeploymentID)
+	deployment := l.r.e.Tenant + "/" + l.r.e.DeploymentID
+	wait := "it waits for a free place among the operations that may run at once"
+	if limit := l.r.s.slots.limit(l.r.e.ID, deployment); limit != "" {
+		wait += ": " + limit
+	}
+	defer l.r.under.begin(t, wait, l.r.s.now())()
+	release, err := l.r.s.slots.acquire(ctx, l.r.e.ID, deployment)
 	if err == nil && l.r.asked.Err() != nil {
 		// Nothing more is to start. The engine, which may not have heard of it
 		// yet, ends the wait.

@@ -11,6 +11,7 @@ package execution
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -179,8 +180,33 @@ const ownerSeparator = "#"
 
 func (l Limits) orDefaults() Limits {
 	l.Executions = orDefault(l.Executions, 1000)
-	l.Operations = orDefault(l.Operations, 20)
+	l.Operations = orDefault(l.Operations, DefaultOperations)
 	return l
+}
+
+// The settings that bound how many operations run at once; they take effect while
+// executions run. 0 is no limit, but for the first, which is at least 1.
+const (
+	OperationsSetting           = "max_concurrent_operations"
+	DeploymentOperationsSetting = "max_concurrent_operations_per_deployment"
+	ExecutionOperationsSetting  = "max_concurrent_operations_per_execution"
+
+	DefaultOperations = 20 // for one manager, as the original's workers
+)
+
+// ReadLimits heeds the settings that bound operations. A running Service does so
+// by itself, every other second.
+func (s *Service) ReadLimits(ctx context.Context) error {
+	settings, err := s.store.ListSettings(ctx)
+	if err != nil {
+		return fmt.Errorf("read how many operations may run at once: %w", err)
+	}
+	l := s.cfg.Limits
+	l.Operations = max(1, intAmong(settings, OperationsSetting, l.Operations))
+	l.OperationsPerDeployment = intAmong(settings, DeploymentOperationsSetting, l.OperationsPerDeployment)
+	l.OperationsPerExecution = intAmong(settings, ExecutionOperationsSetting, l.OperationsPerExecution)
+	s.slots.set(l)
+	return nil
 }
 
 func (t Timing) orDefaults() Timing {

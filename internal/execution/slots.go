@@ -3,6 +3,7 @@ package execution
 import (
 	ring "container/list"
 	"context"
+	"fmt"
 	"sync"
 )
 
@@ -10,10 +11,9 @@ import (
 // deployment and for one execution. Executions that wait take turns, so that
 // one with thousands of ready operations doesn't hold up the others.
 type slots struct {
-	limits Limits
-
 	mu           sync.Mutex
-	total        int                      // guarded by mu, as all below
+	limits       Limits                   // guarded by mu, as all below
+	total        int                      // taken
 	byDeployment map[string]int           // taken
 	byExecution  map[string]int           // taken
 	turns        *ring.List               // of *turn: executions with waiters, next one first
@@ -31,6 +31,37 @@ func newSlots(l Limits) *slots {
 		limits: l, byDeployment: map[string]int{}, byExecution: map[string]int{},
 		turns: ring.New(), waiting: map[string]*ring.Element{},
 	}
+}
+
+// set changes the limits. What runs beyond smaller ones goes on.
+func (s *slots) set(l Limits) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l != s.limits {
+		s.limits = l
+		s.grant()
+	}
+}
+
+func (s *slots) current() Limits {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limits
+}
+
+// limit tells which limit keeps an operation from running; "" if none does.
+func (s *slots) limit(execution, deployment string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch l := s.limits; {
+	case s.total >= l.Operations:
+		return fmt.Sprintf("this manager performs at most %d at once (%s)", l.Operations, OperationsSetting)
+	case l.OperationsPerDeployment > 0 && s.byDeployment[deployment] >= l.OperationsPerDeployment:
+		return fmt.Sprintf("at most %d for one deployment are performed at once (%s)", l.OperationsPerDeployment, DeploymentOperationsSetting)
+	case l.OperationsPerExecution > 0 && s.byExecution[execution] >= l.OperationsPerExecution:
+		return fmt.Sprintf("at most %d of one execution are performed at once (%s)", l.OperationsPerExecution, ExecutionOperationsSetting)
+	}
+	return ""
 }
 
 // acquire waits for a slot and returns the function that gives it back, which

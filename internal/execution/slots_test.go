@@ -3,10 +3,15 @@ package execution
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+
+	"windlass/internal/operation"
+	"windlass/internal/store"
 )
 
 // TestSlotsTakeTurns lets three executions with many operations each compete
@@ -91,4 +96,95 @@ func TestSlotsKeepLimits(t *testing.T) {
 			t.Errorf("%d slots left in use", s.inUse())
 		}
 	})
+}
+
+// Limits change while operations wait and run.
+func TestSlotsHeedNewLimits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSlots(Limits{Operations: 1})
+		running, most := 0, 0
+		var mu sync.Mutex
+		stay := make(chan struct{})
+		var all sync.WaitGroup
+		for range 6 {
+			all.Go(func() {
+				release, err := s.acquire(t.Context(), "e", "d")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				running++
+				most = max(most, running)
+				mu.Unlock()
+				<-stay
+				mu.Lock()
+				running--
+				mu.Unlock()
+				release()
+			})
+		}
+		now := func(want int, limit string) {
+			t.Helper()
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			if running != want {
+				t.Errorf("%d run, want %d", running, want)
+			}
+			if got := s.limit("e", "d"); !strings.Contains(got, limit) {
+				t.Errorf("limit %q, want %q", got, limit)
+			}
+		}
+		now(1, "this manager performs at most 1 at once (max_concurrent_operations)")
+		s.set(Limits{Operations: 4, OperationsPerDeployment: 3})
+		now(3, "at most 3 for one deployment are performed at once (max_concurrent_operations_per_deployment)")
+		s.set(Limits{Operations: 4, OperationsPerExecution: 1})
+		now(3, "at most 1 of one execution are performed at once (max_concurrent_operations_per_execution)")
+		for range 2 { // those that go make no room yet
+			stay <- struct{}{}
+		}
+		now(1, "of one execution")
+		s.set(Limits{Operations: 4})
+		now(4, "at most 4 at once")
+		close(stay)
+		all.Wait()
+		if most != 4 || s.inUse() != 0 {
+			t.Errorf("at most %d ran, %d are left", most, s.inUse())
+		}
+	})
+}
+
+// Executions under way heed what is set meanwhile.
+func TestLimitsAreSettings(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	addDeployment(t, st, "d", nil)
+	runner := newScripted()
+	b := block(runner, "host.create")
+	s := newService(t, Config{Store: st, Runners: map[string]operation.Runner{"": runner}})
+	set := func(name string, n int64) {
+		t.Helper()
+		err := st.Write(t.Context(), func(tx store.Tx) error {
+			return tx.PutSetting(t.Context(), store.Setting{Scope: "workflow", Name: name, Value: n})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(DeploymentOperationsSetting, 1)
+	set(OperationsSetting, 0) // not less than one, or nothing would ever run
+	serve(t, s)
+	e := install(t, s, "d", nil)
+	<-b.begun
+	if got, want := s.slots.current(), (Limits{Executions: 1000, Operations: 1, OperationsPerDeployment: 1}); got != want {
+		t.Errorf("limits %+v, want %+v", got, want)
+	}
+	set(OperationsSetting, 7)
+	for s.slots.current().Operations != 7 {
+		runtime.Gosched()
+	}
+	b.proceed <- struct{}{}
+	waitEnd(t, s, e.ID, store.Terminated)
 }

@@ -19,6 +19,7 @@ type setting struct {
 	name      string
 	value     any
 	kind      kind
+	least     int64 // of an integer
 	updatedAt time.Time
 	updatedBy string
 }
@@ -38,9 +39,13 @@ func defaultSettings() []setting {
 		{scope: "retention", name: "retention_executions_days", value: int64(execution.KeepExecutionsDays), kind: integer},
 		{scope: "retention", name: "retention_executions_count", value: int64(execution.KeepExecutionsCount), kind: integer},
 		{scope: "retention", name: "retention_events_days", value: int64(execution.KeepEventsDays), kind: integer},
-		{scope: "workflow", name: "task_retries", value: int64(60), kind: integer},
+		// How many operations run at once; 0 is no limit, for a manager at least 1.
+		{scope: "workflow", name: execution.OperationsSetting, value: int64(execution.DefaultOperations), kind: integer, least: 1},
+		{scope: "workflow", name: execution.DeploymentOperationsSetting, value: int64(0), kind: integer},
+		{scope: "workflow", name: execution.ExecutionOperationsSetting, value: int64(0), kind: integer},
+		{scope: "workflow", name: "task_retries", value: int64(60), kind: integer, least: -1},
 		{scope: "workflow", name: "task_retry_interval", value: int64(15), kind: integer},
-		{scope: "workflow", name: "subgraph_retries", value: int64(0), kind: integer},
+		{scope: "workflow", name: "subgraph_retries", value: int64(0), kind: integer, least: -1},
 	}
 }
 
@@ -167,14 +172,17 @@ func (s *server) putConfig(w http.ResponseWriter, r *request) error {
 			return fail("conflict_error", "Error validating %s: %v", c.name, err)
 		}
 	}
-	if n, isInt := v.(int64); isInt && n < 0 {
-		return fail("conflict_error", "Error validating %s: %d is less than the minimum of 0", c.name, n)
+	if n, isInt := v.(int64); isInt && n < c.least {
+		return fail("conflict_error", "Error validating %s: %d is less than the minimum of %d", c.name, n, c.least)
 	}
 	c.value, c.updatedAt, c.updatedBy = v, s.Now(), r.caller.Username
 	err = s.Store.Write(r.Context(), func(tx store.Tx) error {
 		return tx.PutSetting(r.Context(), store.Setting{Scope: c.scope, Name: c.name, Value: v, UpdatedAt: c.updatedAt, UpdatedBy: c.updatedBy})
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.Executions.ReadLimits(r.Context()); err != nil {
 		return err
 	}
 	return replyOne(w, r, http.StatusOK, settingShape, c)

@@ -21,6 +21,7 @@ import (
 
 // Executions is what the API needs of the execution room.
 type Executions interface {
+	ReadLimits(ctx context.Context) error
 	Start(ctx context.Context, r execution.StartRequest) (store.Execution, error)
 	Cancel(ctx context.Context, tenant, id string, how execution.Action) (store.Execution, error)
 	Resume(ctx context.Context, tenant, id string, force bool) (store.Execution, error)

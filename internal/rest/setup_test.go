@@ -320,6 +320,8 @@ func (r *rooms) Pause(ctx context.Context, tenant, id string) (store.Execution, 
 	return s.Pause(ctx, tenant, id)
 }
 
+func (r *rooms) ReadLimits(context.Context) error { return nil }
+
 func (r *rooms) Continue(ctx context.Context, tenant, id string) (store.Execution, error) {
 	s, err := r.scheduler()
 	if err != nil {
