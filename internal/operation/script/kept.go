@@ -178,7 +178,9 @@ func (r *Runner) discard(d *runDir) {
 	if d.settle != nil {
 		d.settle()
 	}
-	d.remove(r.cfg.Logger)
+	if !r.spare(d) {
+		d.remove(r.cfg.Logger)
+	}
 	if r.keeper != nil {
 		r.keeper.mu.Lock()
 		delete(r.keeper.taken, d.path)

@@ -127,3 +127,13 @@ func bootID() string {
 func release(f *os.File, n int64) {
 	_ = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, n)
 }
+
+// isSoleUser tells whether nobody else has the file open: only then the system
+// grants a lease for writing. The lease is given back at once.
+func isSoleUser(f *os.File) bool {
+	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, f.Fd(), syscall.F_SETLEASE, syscall.F_WRLCK); errno != 0 {
+		return false
+	}
+	_, _, errno := syscall.Syscall(syscall.SYS_FCNTL, f.Fd(), syscall.F_SETLEASE, syscall.F_UNLCK)
+	return errno == 0
+}

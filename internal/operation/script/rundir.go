@@ -21,6 +21,7 @@ import (
 // the script, its output and, while it runs, the pid file.
 type runDir struct {
 	path  string
+	lived bool   // it is where the script worked
 	token string // under which the script has its context; "" before it has one
 	// settle lets the warden forget the process; nil: it doesn't know it.
 	settle func()
@@ -62,6 +63,9 @@ func ownerAlive(name string) bool {
 
 func (r *Runner) newRunDir() (*runDir, error) {
 	dir := filepath.Join(r.runsDir(), r.prefix+rand.Text()[:16])
+	if r.takeSpare(dir) {
+		return &runDir{path: dir}, nil
+	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make a run directory: %w", err)
 	}

@@ -119,6 +119,8 @@ type Runner struct {
 	buffers  *sync.Pool
 	spawner  *spawner
 	keeper   *keeper     // of scripts that outlive the manager; nil: they don't
+	spares   spares      // run directories to be used again
+	closed   atomic.Bool // none are kept any more
 	leaving  atomic.Bool // see Leave
 
 	unpack    sync.Once // guards framework and unpackErr
@@ -161,6 +163,7 @@ func (r *Runner) Close() error {
 	if r.keeper != nil {
 		err = r.closeKeeper()
 	}
+	r.clearSpares()
 	if !r.ownProxy {
 		return err
 	}
@@ -181,10 +184,13 @@ ctx() {
 `
 
 func (r *Runner) prepareRoot() error {
-	for _, dir := range []string{r.runsDir(), r.binDir()} {
+	for _, dir := range []string{r.runsDir(), r.binDir(), r.sparesDir()} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("script runner: %w", err)
 		}
+	}
+	if err := r.removeLeftSpares(); err != nil {
+		return fmt.Errorf("script runner: remove run directories of an earlier run: %w", err)
 	}
 	link := filepath.Join(r.binDir(), "ctx")
 	if at, err := os.Readlink(link); err != nil || at != r.cfg.Command {
@@ -271,6 +277,7 @@ func (r *Runner) runScript(
 	session := r.session(req, host, in, dir, cwd)
 	// A script that is asked to end may still use its context while it cleans
 	// up, so the context lives on after ctx until the process is gone.
+	dir.lived = cwd == dir.path
 	dir.token = ctxproxy.NewToken()
 	url, end := r.proxy.OpenAs(context.WithoutCancel(ctx), dir.token, session)
 	defer end()

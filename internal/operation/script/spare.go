@@ -1,0 +1,130 @@
+package script
+
+import (
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+)
+
+// spares are run directories that were used and are used again, with the files
+// that every run has. File systems that remember what was removed of late (ext4
+// passes over each inode freed in the last seconds, one by one) make new files
+// the more slowly the more were removed; thousands of short scripts would spend
+// most of their time there.
+type spares struct {
+	mu    sync.Mutex
+	paths []string
+}
+
+// mostSpares bounds how many are kept: about as many as run at once.
+const mostSpares = 64
+
+func (r *Runner) sparesDir() string { return filepath.Join(r.cfg.Root, "spare") }
+
+// takeSpare makes a used directory the run directory at path, if there is one.
+func (r *Runner) takeSpare(path string) bool {
+	s := &r.spares
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.paths) > 0 {
+		last := len(s.paths) - 1
+		spare := s.paths[last]
+		s.paths = s.paths[:last]
+		if os.Rename(spare, path) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// spare keeps a run directory of this runner to be used again. It is false,
+// and the directory is to be removed, if there are enough, or if it may not be
+// told that nothing the script left behind has to do with it.
+func (r *Runner) spare(d *runDir) bool {
+	if d.lived || d.token == "" || r.closed.Load() || filepath.Dir(d.path) != r.runsDir() || !emptied(d.path) {
+		return false
+	}
+	s := &r.spares
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.paths) >= mostSpares {
+		return false
+	}
+	spare := filepath.Join(r.sparesDir(), r.prefix+rand.Text()[:16])
+	if os.Rename(d.path, spare) != nil {
+		return false
+	}
+	s.paths = append(s.paths, spare)
+	return true
+}
+
+// emptied empties the files in a run directory that every run has, and removes
+// the others. It is false if the script's output is still open somewhere.
+func emptied(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		switch e.Name() {
+		case stdoutFile, stderrFile:
+			err = emptyOutput(path)
+		case pidFile:
+			// Not to nothing: what is cut to nothing and written again is brought to
+			// disk at once by some file systems. This reads as no record, too.
+			err = os.Truncate(path, 1)
+		default:
+			err = os.RemoveAll(path)
+		}
+		if err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func emptyOutput(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if !isSoleUser(f) {
+		return fmt.Errorf("%s is still in use", path)
+	}
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	return f.Truncate(0)
+}
+
+// clearSpares removes what this runner keeps to be used again.
+func (r *Runner) clearSpares() {
+	r.closed.Store(true)
+	s := &r.spares
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, path := range s.paths {
+		_ = os.RemoveAll(path) // what is left, the next runner removes
+	}
+	s.paths = nil
+}
+
+// removeLeftSpares removes those of runners that are dead.
+func (r *Runner) removeLeftSpares() error {
+	entries, err := os.ReadDir(r.sparesDir())
+	if err != nil {
+		return err
+	}
+	for _, e := range slices.DeleteFunc(entries, func(e os.DirEntry) bool { return ownerAlive(e.Name()) }) {
+		if err := os.RemoveAll(filepath.Join(r.sparesDir(), e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
