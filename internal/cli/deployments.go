@@ -383,6 +383,9 @@ func (a *app) versionCommand() *cobra.Command {
 			if cl, err := a.client(c.Context()); err == nil {
 				if v, err := cl.get(c.Context(), "/api/version", nil); err == nil {
 					o["manager"] = v["version"]
+					if own := v["windlass"]; own != nil {
+						o["manager"] = own
+					}
 				}
 			}
 		}

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+
 	"windlass/internal/store"
 )
 
@@ -21,9 +22,13 @@ var managerShape = shape[*server]{name: "Manager", fields: []field[*server]{
 	{"status_report_frequency", integer, func(*server) any { return 0 }},
 }}
 
+// compatibleVersion is the version of the original that the API is like. Plugins
+// look at it to decide what they may ask for.
+const compatibleVersion = "7.0.5"
+
 func (s *server) getVersion(w http.ResponseWriter, _ *request) error {
 	return ok(w, object{
-		"edition": "community", "version": s.Version, "build": nil, "date": nil, "commit": nil,
+		"edition": "community", "version": compatibleVersion, "windlass": s.Version, "build": nil, "date": nil, "commit": nil,
 		"distribution": nil, "distro_release": nil,
 	})
 }
