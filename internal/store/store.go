@@ -60,6 +60,7 @@ type Reader interface {
 	NodeReader
 	ModificationReader
 	DeploymentUpdateReader
+	PluginsUpdateReader
 	ScheduleReader
 	GroupReader
 	PluginReader
@@ -87,6 +88,7 @@ type Tx interface {
 	NodeWriter
 	ModificationWriter
 	DeploymentUpdateWriter
+	PluginsUpdateWriter
 	ScheduleWriter
 	GroupWriter
 	PluginWriter

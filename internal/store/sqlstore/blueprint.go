@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 
 	"windlass/internal/store"
 )
@@ -71,6 +72,9 @@ func (t *Tx) UpdateBlueprint(ctx context.Context, b store.Blueprint) error {
 
 // DeleteBlueprint removes a blueprint, or gives ErrNotFound. Its archive stays.
 func (t *Tx) DeleteBlueprint(ctx context.Context, tenant, id string) error {
+	if _, err := t.conn.Exec(ctx, "DELETE FROM plugins_updates WHERE tenant = ? AND blueprint_id = ?", tenant, id); err != nil {
+		return fmt.Errorf("delete the plugins updates of blueprint %s: %w", id, err)
+	}
 	n, err := t.conn.Exec(ctx, "DELETE FROM blueprints WHERE tenant = ? AND id = ?", tenant, id)
 	return one(n, err, "Blueprint", id, store.ErrNotFound)
 }

@@ -54,6 +54,8 @@ var tables = []table{
 		ended_at:number context modified_nodes node_instances`),
 	tableOf("deployment_updates", "num", `tenant id visibility created_by created_at:number deployment_id execution_id
 		old_blueprint_id new_blueprint_id state runtime_only:boolean old_inputs new_inputs details`),
+	tableOf("plugins_updates", "num", `tenant id visibility created_by created_at:number blueprint_id temp_blueprint_id execution_id
+		state forced:boolean all_tenants:boolean deployments`),
 	tableOf("dependencies", "num", `tenant source_deployment dependency_creator id visibility created_by created_at:number
 		target_deployment target_func external_source external_target`),
 	tableOf("execution_schedules", "num", `tenant deployment_id id visibility created_by created_at:number workflow_id parameters

@@ -84,6 +84,7 @@ func Fill(ctx context.Context, st store.Store) ([]byte, error) {
 			func() error { return tx.AddInstances(ctx, []store.NodeInstance{sampleInstance("n_1")}) },
 			func() error { return tx.AddModification(ctx, sampleModification("m")) },
 			func() error { return tx.AddDeploymentUpdate(ctx, sampleUpdate("u")) },
+			func() error { return tx.AddPluginsUpdate(ctx, samplePluginsUpdate("pu")) },
 			func() error { _, err := tx.PutDependency(ctx, sampleDependency("dep")); return err },
 			func() error { return tx.AddSchedule(ctx, sampleSchedule("s", at(9000))) },
 			func() error { return tx.AddApproval(ctx, sampleApproval("ap")) },

@@ -38,6 +38,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"Instance", instanceTests},
 		{"Modification", modificationTests},
 		{"DeploymentUpdate", updateTests},
+		{"PluginsUpdate", pluginsUpdateTests},
 		{"Schedule", scheduleTests},
 		{"Group", groupTests},
 		{"Plugin", pluginTests},
