@@ -80,6 +80,16 @@ type Environment struct {
 	// Evaluate works out functions at run time; nil: capabilities that inputs
 	// may name are compared as they are written.
 	Evaluate func(ctx context.Context, tenant, deployment string, payload any, scope functions.Scope) (any, error)
+	// Updates updates deployments. Required for updates of plugins.
+	Updates Updates
+}
+
+// Updates updates deployments.
+type Updates interface {
+	// StartUpdate starts the update of a deployment.
+	StartUpdate(ctx context.Context, r execution.StartRequest) (store.DeploymentUpdate, error)
+	// Wait returns the execution once it has ended, or ctx's error.
+	Wait(ctx context.Context, id string) (store.Execution, error)
 }
 
 // SystemWorkflows lists what the environment carries out, by workflow name.
@@ -87,7 +97,7 @@ func (e *Environment) SystemWorkflows() map[string]execution.SystemWorkflow {
 	return map[string]execution.SystemWorkflow{
 		WorkflowUpload: e.upload,
 		WorkflowCreate: e.create,
-		WorkflowDelete: e.delete,
+		WorkflowDelete: e.delete, WorkflowUpdatePlugins: e.updatePlugins,
 	}
 }
 

@@ -123,7 +123,9 @@ func (s *Service) examine(u PluginUpload, packed plugin.Packed, name, suffix str
 			return arrival{}, fmt.Errorf("read the icon of plugin %s: %w", p.PackageName, err)
 		}
 	}
-	if p.ArchiveName == "" { // it came without a name
+	// A folder's archive is named like the folder, whatever version is in it; two
+	// versions of a package can't have archives of one name.
+	if p.ArchiveName == "" || m.Kind == plugin.Source && !strings.Contains(p.ArchiveName, p.PackageVersion) {
 		p.ArchiveName = p.PackageName + "-" + p.PackageVersion + "." + suffix
 	}
 	p.ArchiveHash, err = hashOf(packed.Path)

@@ -58,7 +58,7 @@ func (a *app) pluginsCommand() *cobra.Command {
 			a.say("Plugin `%s` is now owned by user `%s`.", args[0], args[1])
 			return nil
 		}),
-		a.downloadPluginCommand(), a.deletePluginCommand(),
+		a.downloadPluginCommand(), a.deletePluginCommand(), a.updatePluginsCommand(), a.pluginsUpdatesCommand(), a.pluginsUpdateCommand(),
 	)
 }
 

@@ -119,7 +119,9 @@ func queueTime(e store.Execution) time.Time {
 func systemWideAmong(active, queued []store.Execution) []store.Execution {
 	var wide []store.Execution
 	for _, e := range slices.Concat(active, without(queued, "", standsAside)) {
-		if e.IsSystemWorkflow {
+		// An update of plugins runs updates of deployments, and nothing else needs
+		// to wait for it.
+		if e.IsSystemWorkflow && e.WorkflowID != pluginsWorkflow {
 			wide = append(wide, e)
 		}
 	}

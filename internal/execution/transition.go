@@ -49,6 +49,9 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, e *store.Execution, to
 	if err := followUpdate(ctx, tx, *e); err != nil {
 		return true, fmt.Errorf("deployment update of execution %s: %w", e.ID, err)
 	}
+	if err := s.followPluginsUpdate(ctx, tx, *e); err != nil {
+		return true, fmt.Errorf("plugins update of execution %s: %w", e.ID, err)
+	}
 	if to.IsEnd() {
 		if err := tx.WithdrawApprovals(ctx, e.ID, s.now()); err != nil {
 			return true, fmt.Errorf("withdraw what execution %s asks for: %w", e.ID, err)

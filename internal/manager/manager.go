@@ -237,7 +237,7 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 		return err
 	}
 	snapshots.Start = m.executions
-	environment.Evaluate, environment.Schedule = m.executions.Evaluate, m.executions.AddSchedule
+	environment.Evaluate, environment.Schedule, environment.Updates = m.executions.Evaluate, m.executions.AddSchedule, m.executions
 	contents := catalog.New(catalog.Config{
 		Store: m.store, Library: library, Executions: m.executions, Evaluator: m.executions, Now: time.Now,
 	})

@@ -20,6 +20,8 @@ type Plugins interface {
 	// PluginArchive opens a plugin's archive, or a zip with all that came with
 	// it, and names it; the caller closes it.
 	PluginArchive(ctx context.Context, p store.Plugin, full bool) (io.ReadCloser, string, error)
+	// UpdatePlugins starts an update of a blueprint's plugins.
+	UpdatePlugins(ctx context.Context, r catalog.PluginsUpdateRequest) (store.PluginsUpdate, error)
 }
 
 var pluginShape = shape[store.Plugin]{name: "Plugin", fields: append([]field[store.Plugin]{
@@ -361,18 +363,6 @@ func (s *server) setPluginVisibility(w http.ResponseWriter, r *request) error {
 		p.Visibility = v
 		return tx.UpdatePlugin(r.Context(), p)
 	})
-}
-
-// Moving deployments to other versions of their plugins is not there yet: there
-// are no such updates, and none can be started.
-
-func (s *server) missingPluginsUpdate(_ http.ResponseWriter, r *request) error {
-	return notFound("PluginsUpdate", r.PathValue("id"))
-}
-
-func (s *server) refusePluginsUpdate(http.ResponseWriter, *request) error {
-	return notYet("Moving all deployments of a blueprint to other versions of their plugins; upload the blueprint with the new " +
-		"versions and update the deployments, which")
 }
 
 // pluginUpload checks what an upload says of itself.

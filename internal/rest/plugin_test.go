@@ -234,7 +234,7 @@ func TestPluginChanges(t *testing.T) {
 	a.do(ask{method: "PATCH", path: path, user: login("viv"), body: object{"title": "x"}}).refused("forbidden_error", "plugin_update")
 	a.do(ask{method: "PATCH", path: path + "/set-visibility", body: object{"visibility": "global"}}).is(http.StatusOK)
 	a.do(ask{method: "PATCH", path: path + "/set-visibility", body: object{"visibility": "tenant"}}).refused("illegal_action_error", "already has wider visibility")
-	a.do(ask{method: "POST", path: "/plugins-updates/b/update/initiate", body: object{}}).refused("not_implemented_error", "update the deployments")
+	a.do(ask{method: "POST", path: "/plugins-updates/b/update/initiate", body: object{}}).refused("not_found_error", "Blueprint")
 	if len(a.get("/plugins-updates").items()) != 0 {
 		t.Error("there are updates of plugins")
 	}

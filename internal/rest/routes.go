@@ -99,9 +99,10 @@ func (s *server) routes() []route {
 		{method: "GET", path: "/plugins/{id}/archive", permission: "plugin_download", summary: "A plugin's archive, or all that was uploaded with it", query: fields("full_archive:boolean"), result: file(), handle: s.getPluginArchive},
 		{method: "GET", path: "/plugins/{id}/yaml", permission: "plugin_download", summary: "A plugin's document for blueprints", query: fields("dsl_version"), result: file(), handle: s.getPluginYAML},
 		{method: "PATCH", path: "/plugins/{id}/set-visibility", permission: "resource_set_visibility", summary: "Widen a plugin's visibility", body: fields("visibility*"), result: one("Plugin"), handle: s.setPluginVisibility},
-		{method: "GET", path: "/plugins-updates", permission: "plugins_update_list", summary: "List updates of plugins; there are none", query: listQuery(""), result: listOf(""), handle: s.emptyList},
-		{method: "GET", path: "/plugins-updates/{id}", permission: "plugins_update_get", summary: "One update of plugins; there is none", query: objectQuery(""), result: one(""), handle: s.missingPluginsUpdate},
-		{method: "POST", path: "/plugins-updates/{id}/update/{phase}", permission: "plugins_update_create", summary: "Update plugins of deployments; not offered", body: fields(""), result: one(""), handle: s.refusePluginsUpdate},
+		{method: "GET", path: "/plugins-updates", permission: "plugins_update_list", summary: "List updates of plugins", query: listQuery(""), result: listOf("PluginsUpdate"), handle: s.listPluginsUpdates},
+		{method: "GET", path: "/plugins-updates/{id}", permission: "plugins_update_get", summary: "One update of plugins", query: objectQuery(""), result: one("PluginsUpdate"), handle: s.getPluginsUpdate},
+		{method: "POST", path: "/plugins-updates/{id}/update/initiate", permission: "plugins_update_create", summary: "Move the deployments of a blueprint to other versions of its plugins", body: fields("plugin_names:array to_latest:array all_to_latest:boolean to_minor:array all_to_minor:boolean mapping:object force:boolean auto_correct_types:boolean reevaluate_active_statuses:boolean all_tenants:boolean"), result: one("PluginsUpdate"), handle: s.initiatePluginsUpdate},
+		{method: "POST", path: "/plugins-updates/{id}/update/finalize", permission: "plugins_update_create", summary: "The end of an update, which comes by itself", result: one("PluginsUpdate"), handle: s.passPluginsUpdate},
 
 		// Secrets.
 		{method: "GET", path: "/secrets", permission: "secret_list", summary: "List secrets, without their values", query: listQuery("_filter_id"), result: listOf("ListedSecret"), handle: s.listSecrets},
@@ -235,6 +236,7 @@ func shapes() map[string][]param {
 	add(modificationShape.describe())
 	add(approvalShape.describe())
 	add(updateShape.describe())
+	add(pluginsUpdateShape.describe())
 	add(snapshotShape.describe())
 	add(filterShape.describe())
 	add(siteShape.describe())

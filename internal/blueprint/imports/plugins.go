@@ -43,3 +43,18 @@ func ParsePluginQuery(text string) (PluginQuery, error) {
 	}
 	return q, nil
 }
+
+// String is q as it is written after plugin:.
+func (q PluginQuery) String() string {
+	parameters := ""
+	if len(q.Versions) > 0 {
+		parameters += "&version=" + url.PathEscape(strings.Join(q.Versions, ","))
+	}
+	if q.Distribution != "" {
+		parameters += "&distribution=" + url.PathEscape(q.Distribution)
+	}
+	if parameters == "" {
+		return q.Name
+	}
+	return q.Name + "?" + parameters[1:]
+}
