@@ -16,3 +16,6 @@ export SOAK_SECONDS=$seconds
 
 go test -count=1 -timeout "$((seconds + 600))s" -v -run 'Kill|Simulation' ./test/crash ./internal/execution |
     grep -Ev '^(=== |[[:space:]]*--- PASS)'
+
+# Ten thousand operations through one Python worker, which must stay as it was.
+WINDLASS_TEST_OPERATIONS=10000 go test -count=1 -v -run ManyOperations ./internal/operation/python | grep -E 'operations in|^(ok|FAIL|---)'
