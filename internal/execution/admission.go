@@ -54,7 +54,11 @@ func Admit(c Candidate, n Neighbours) *Block {
 	if c.IsSystemWorkflow && c.DeploymentID == "" {
 		return admitSystemWide(c, others, n)
 	}
-	if wide := systemWideAmong(others, n.QueuedSystemWide); len(wide) > 0 {
+	wide := systemWideAmong(others, n.QueuedSystemWide)
+	if slices.Contains(updateWorkflows, c.WorkflowID) { // an update of plugins waits for these
+		wide = slices.DeleteFunc(wide, func(e store.Execution) bool { return e.WorkflowID == pluginsWorkflow })
+	}
+	if len(wide) > 0 {
 		return &Block{SystemWide: true, By: wide, Refusal: refuse(CodeExistingRunning,
 			"You cannot start an execution if there is a running system-wide execution")}
 	}
@@ -119,9 +123,7 @@ func queueTime(e store.Execution) time.Time {
 func systemWideAmong(active, queued []store.Execution) []store.Execution {
 	var wide []store.Execution
 	for _, e := range slices.Concat(active, without(queued, "", standsAside)) {
-		// An update of plugins runs updates of deployments, and nothing else needs
-		// to wait for it.
-		if e.IsSystemWorkflow && e.WorkflowID != pluginsWorkflow {
+		if e.IsSystemWorkflow {
 			wide = append(wide, e)
 		}
 	}

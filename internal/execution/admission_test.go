@@ -26,6 +26,7 @@ func TestAdmit(t *testing.T) {
 		return e
 	}
 	forced := func(e store.Execution) store.Execution { e.Force = true; return e }
+	updating := func(e store.Execution) store.Execution { e.WorkflowID = "update"; return e }
 	elsewhere := on("x", "d", store.Started)
 	elsewhere.Tenant = "other"
 	es := func(e ...store.Execution) []store.Execution { return e }
@@ -57,6 +58,12 @@ func TestAdmit(t *testing.T) {
 			Neighbours{QueuedHere: es(queuedAt(on("x", "d", store.Started), 6))}, beside},
 		{"a system-wide one running", Candidate{Execution: on("e", "d", "")},
 			Neighbours{Active: es(wide("x", "restore_snapshot", store.Started))}, behind},
+		{"a deployment's update beside an update of plugins", Candidate{Execution: updating(on("e", "d", ""))},
+			Neighbours{Active: es(wide("x", "update_plugin", store.Started))}, ""},
+		{"a deployment's update beside a restore", Candidate{Execution: updating(on("e", "d", ""))},
+			Neighbours{Active: es(wide("x", "restore_snapshot", store.Started))}, behind},
+		{"a restore beside an update of plugins", Candidate{Execution: wide("e", "restore_snapshot", "")},
+			Neighbours{Active: es(wide("x", "update_plugin", store.Started))}, alone},
 		{"a system-wide one running, forced", Candidate{Execution: forced(on("e", "d", ""))},
 			Neighbours{Active: es(wide("x", "update_plugin", store.Started))}, behind},
 		{"a system-wide one queued", Candidate{Execution: on("e", "d", "")},
