@@ -181,12 +181,6 @@ func (s *Store) together(lock string, inside *[]*visit) (topics map[string]struc
 		return nil, false, err
 	}
 	defer t.close()
-	take := func(name string) error { // others than the door's own are rare
-		if name == lock {
-			return nil
-		}
-		return t.lock(name)
-	}
 	if err := t.lock(lock); err != nil {
 		return nil, isTransient(err) && first.ctx.Err() == nil, because(first.ctx, err)
 	}
@@ -196,7 +190,7 @@ func (s *Store) together(lock string, inside *[]*visit) (topics map[string]struc
 	topics = map[string]struct{}{}
 	start := time.Now()
 	for i := 0; ; i++ {
-		if err := t.visited((*inside)[i], take, topics); err != nil {
+		if err := t.visited((*inside)[i], topics); err != nil {
 			return nil, i > 0 || isTransient(err), because(first.ctx, err)
 		}
 		if len(*inside) >= mostInside || time.Since(start) > longestInside {
@@ -221,7 +215,7 @@ func (s *Store) together(lock string, inside *[]*visit) (topics map[string]struc
 
 // visited runs one in the transaction. The end of its context stops a statement
 // of its own, and with it the transaction.
-func (t *transaction) visited(v *visit, take func(string) error, topics map[string]struct{}) (err error) {
+func (t *transaction) visited(v *visit, topics map[string]struct{}) (err error) {
 	ctx, cancel := context.WithCancel(t.lasting)
 	defer cancel()
 	defer context.AfterFunc(v.ctx, cancel)()
@@ -230,7 +224,7 @@ func (t *transaction) visited(v *visit, take func(string) error, topics map[stri
 			v.panics, err = p, errPanic
 		}
 	}()
-	tx := sqlstore.NewTx(bound{conn{t.sql}, ctx}, dialect, take)
+	tx := sqlstore.NewTx(bound{conn{t.sql}, ctx}, dialect, t.lock)
 	if err := v.fn(tx); err != nil {
 		return err
 	}

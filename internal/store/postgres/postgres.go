@@ -15,6 +15,7 @@ import (
 	"hash/fnv"
 	"io/fs"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -235,6 +236,7 @@ type transaction struct {
 	running context.Context // ends with the context of who began, until unlink
 	cancel  context.CancelFunc
 	unlink  func() bool
+	held    []string // named locks
 }
 
 func (s *Store) begin(ctx context.Context) (*transaction, error) {
@@ -259,9 +261,16 @@ func (s *Store) begin(ctx context.Context) (*transaction, error) {
 	return t, nil
 }
 
-// lock takes a named lock until the transaction ends.
+// lock takes a named lock until the transaction ends. What it holds already it
+// doesn't ask for again: who starts many in one transaction locks for each.
 func (t *transaction) lock(name string) error {
+	if slices.Contains(t.held, name) {
+		return nil
+	}
 	_, err := conn{t.sql}.Exec(t.running, "SELECT pg_advisory_xact_lock(?)", lockNumber(name))
+	if err == nil {
+		t.held = append(t.held, name)
+	}
 	return err
 }
 
