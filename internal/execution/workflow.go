@@ -142,6 +142,26 @@ func taskSettings(ctx context.Context, r store.Reader) (set workflow.Settings, e
 	return set, err
 }
 
+// The settings that let the waits between an operation's retries grow.
+const (
+	BackoffSetting         = "task_retry_backoff"
+	LongestIntervalSetting = "task_retry_longest_interval" // seconds
+
+	DefaultBackoff         = 1   // they don't, as in the original
+	DefaultLongestInterval = 600 // seconds
+)
+
+func retryBackoff(ctx context.Context, r store.Reader) (graph.Backoff, error) {
+	settings, err := r.ListSettings(ctx)
+	if err != nil {
+		return graph.Backoff{}, fmt.Errorf("read how operations are retried: %w", err)
+	}
+	return graph.Backoff{
+		Factor:  intAmong(settings, BackoffSetting, DefaultBackoff),
+		Longest: time.Duration(intAmong(settings, LongestIntervalSetting, DefaultLongestInterval)) * time.Second,
+	}, nil
+}
+
 // Execute implements workflow.Host.
 func (h workflowHost) Execute(ctx context.Context, name string, handlers map[string]graph.HandlerFunc,
 	build func(ids graph.IDs) (*graph.Graph, error),
@@ -155,13 +175,17 @@ func (h workflowHost) Execute(ctx context.Context, name string, handlers map[str
 		return err
 	}
 	paused, _ := r.pause.on()
+	backoff, err := retryBackoff(ctx, r.s.store)
+	if err != nil {
+		return err
+	}
 	requests, stop := r.requests(paused)
 	defer stop()
 	probes, stopProbing := r.probed()
 	defer stopProbing()
 	err = graph.Run(ctx, g, graph.Options{
 		Journal: &graphJournal{r: r, graphID: graphID}, Performer: performer{r, graphID}, Limiter: limiter{r}, Handlers: handlers,
-		WaitAfterFail: time.Duration(r.e.WaitAfterFail) * time.Second, Control: requests, Leave: r.leave, Now: r.s.cfg.Now,
+		Backoff: backoff, WaitAfterFail: time.Duration(r.e.WaitAfterFail) * time.Second, Control: requests, Leave: r.leave, Now: r.s.cfg.Now,
 		Paused: paused, Probes: probes, KillGrace: r.s.cfg.Timing.KillGrace, Abandoned: r.abandoned,
 	})
 	if errors.As(err, &graph.Cancelled{}) {

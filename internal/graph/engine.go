@@ -117,6 +117,7 @@ type Engine struct {
 	graph      *Graph
 	handlers   map[string]HandlerFunc
 	graceAfter time.Duration // how long independent tasks go on after the first failure
+	backoff    Backoff
 
 	out   []Command
 	ready []*node
@@ -483,8 +484,11 @@ func (e *Engine) retry(now time.Time, n *node, a Answer) {
 	again.CurrentRetries++
 	again.RetriedTask = t.ID
 	wait := t.RetryInterval
-	if a.RetryAfter != nil {
+	switch {
+	case a.RetryAfter != nil:
 		wait = *a.RetryAfter
+	case !a.IgnoreTotal: // it failed; it is not just asked again
+		wait = e.backoff.wait(wait, t.CurrentRetries)
 	}
 	again.ExecuteAfter = now.Add(wait)
 	e.graph.Add(&again)

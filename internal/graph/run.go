@@ -55,6 +55,7 @@ type Options struct {
 	Limiter       Limiter
 	Handlers      map[string]HandlerFunc
 	WaitAfterFail time.Duration
+	Backoff       Backoff
 	Control       <-chan Control // nil: no requests
 	// Leave is given a function that waits for the tasks that a forced end
 	// leaves running; nil waits for them before Run returns.
@@ -88,6 +89,7 @@ func Run(ctx context.Context, g *Graph, o Options) error {
 		opts: o, engine: NewEngine(g, o.Handlers, o.WaitAfterFail), events: make(chan Event, 64), gone: make(chan struct{}),
 		asks: make(chan *Task), slots: map[string]func(){}, under: map[string]*Task{},
 	}
+	r.engine.backoff = o.Backoff
 	return r.run(ctx)
 }
 

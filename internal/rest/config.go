@@ -45,6 +45,9 @@ func defaultSettings() []setting {
 		{scope: "workflow", name: execution.ExecutionOperationsSetting, value: int64(0), kind: integer},
 		{scope: "workflow", name: "task_retries", value: int64(60), kind: integer, least: -1},
 		{scope: "workflow", name: "task_retry_interval", value: int64(15), kind: integer},
+		// By how much the interval grows with each retry, up to how many seconds.
+		{scope: "workflow", name: execution.BackoffSetting, value: int64(execution.DefaultBackoff), kind: integer, least: 1},
+		{scope: "workflow", name: execution.LongestIntervalSetting, value: int64(execution.DefaultLongestInterval), kind: integer},
 		{scope: "workflow", name: "subgraph_retries", value: int64(0), kind: integer, least: -1},
 	}
 }
