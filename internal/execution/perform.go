@@ -91,7 +91,8 @@ func (r *run) request(ctx context.Context, t *graph.Task, p *workflow.OperationP
 		TaskID: t.ID, ExecutionID: r.e.ID, WorkflowID: r.e.WorkflowID, WorkflowParameters: r.e.Parameters,
 		Tenant: r.e.Tenant, ExecutionCreator: r.e.CreatedBy, DeploymentID: r.e.DeploymentID,
 		DeploymentDisplayName: r.deployment.DisplayName, DeploymentCreator: r.deployment.CreatedBy,
-		BlueprintID: r.deployment.BlueprintID, Name: p.Operation, Plugin: plan.Plugin{Name: p.Plugin},
+		RuntimeOnlyEvaluation: r.deployment.RuntimeOnlyEvaluation,
+		BlueprintID:           r.deployment.BlueprintID, Name: p.Operation, Plugin: plan.Plugin{Name: p.Plugin},
 		Implementation: p.Implementation, Inputs: p.Inputs, RetryNumber: t.CurrentRetries, MaxRetries: t.TotalRetries,
 		Timeout: time.Duration(p.Timeout * float64(time.Second)), TimeoutRecoverable: p.TimeoutRecoverable,
 		Resume: t.Resume, Self: operation.Subject{NodeID: p.NodeID, InstanceID: p.InstanceID},
@@ -120,6 +121,9 @@ func (r *run) request(ctx context.Context, t *graph.Task, p *workflow.OperationP
 		if req.Inputs, err = r.evaluateMap(ctx, p.Inputs, scope); err != nil {
 			return nil, fmt.Errorf("evaluate the inputs of %s: %w", t.Describe(), err)
 		}
+	}
+	if req.ResourceTags, err = r.resourceTags(ctx); err != nil {
+		return nil, err
 	}
 	req.WorkDir, err = r.workDir()
 	return req, err

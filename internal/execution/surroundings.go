@@ -18,8 +18,8 @@ func (h workflowHost) About(ctx context.Context) (about operation.About, err err
 		DeploymentDisplayName: d.DisplayName, DeploymentCreator: d.CreatedBy, RuntimeOnlyEvaluation: d.RuntimeOnlyEvaluation,
 		WaitAfterFail: r.e.WaitAfterFail, Token: r.token, RestURL: r.s.cfg.RestURL,
 	}
-	if about.ResourceTags, err = r.evaluateMap(ctx, d.ResourceTags, functions.Scope{}); err != nil {
-		return about, fmt.Errorf("evaluate the resource tags of deployment %s: %w", d.ID, err)
+	if about.ResourceTags, err = r.resourceTags(ctx); err != nil {
+		return about, err
 	}
 	b, err := r.s.store.GetBlueprint(ctx, r.e.Tenant, d.BlueprintID)
 	if err != nil {
@@ -30,6 +30,18 @@ func (h workflowHost) About(ctx context.Context) (about operation.About, err err
 	}
 	about.WorkDir, err = r.workDir()
 	return about, err
+}
+
+// resourceTags evaluates those of the deployment.
+func (r *run) resourceTags(ctx context.Context) (map[string]any, error) {
+	if len(r.deployment.ResourceTags) == 0 {
+		return nil, nil
+	}
+	tags, err := r.evaluateMap(ctx, r.deployment.ResourceTags, functions.Scope{})
+	if err != nil {
+		return nil, fmt.Errorf("evaluate the resource tags of deployment %s: %w", r.deployment.ID, err)
+	}
+	return tags, nil
 }
 
 // workDir is the deployment's; "" if there are none.

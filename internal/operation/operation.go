@@ -50,6 +50,8 @@ type Request struct {
 	DeploymentID          string
 	DeploymentDisplayName string
 	DeploymentCreator     string
+	ResourceTags          map[string]any // of the deployment; functions are evaluated
+	RuntimeOnlyEvaluation bool           // of the deployment
 	BlueprintID           string
 
 	Name               string // interface and operation: cloudify.interfaces.lifecycle.create

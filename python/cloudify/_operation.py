@@ -3,16 +3,19 @@ import atexit
 import sys
 import threading
 
-from cloudify import _frames, _script, exceptions, utils
-from cloudify.context import CloudifyContext
+from cloudify import _frames, _script, _serving, exceptions, utils
+
+if _serving.original():
+    from cloudify._original import operation_context
+else:
+    from cloudify.context import operation_context
 
 
 def main(sock):
     """Runs the operation that the orchestrator tells of; returns the exit code."""
     known = frozenset(sys.modules)
     bridge = _frames.FrameBridge(sock)
-    ctx = CloudifyContext(bridge)
-    ctx.plugin._facts['prefix'] = sys.prefix
+    ctx = operation_context(bridge)
     result, error = _script.perform(lambda: _call(ctx), ctx, is_script=False)
     _let_go()
     code = report(bridge, result, error)

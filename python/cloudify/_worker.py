@@ -36,7 +36,7 @@ import logging  # noqa: F401
 import threading  # noqa: F401
 import traceback  # noqa: F401
 
-from cloudify import _frames, _logging, _operation, _script, context, decorators, exceptions  # noqa: F401
+from cloudify import _frames, _logging, _operation, _script, _serving, context, decorators, exceptions  # noqa: F401
 from cloudify import manager, utils  # noqa: F401
 
 _DESCRIPTORS = 2
@@ -45,8 +45,9 @@ _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 class _Worker(object):
 
-    def __init__(self, control):
+    def __init__(self, control, trouble):
         self._control = control
+        self._trouble = trouble
         self._received = b''
         self._descriptors = []
         self._children = {}
@@ -62,7 +63,7 @@ class _Worker(object):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._private = [wake, signalled, self._control.fileno()]
         self._tell({'ready': os.getpid(), 'python': '.'.join(str(n) for n in sys.version_info[:3]),
-                    'prefix': sys.prefix, 'path': sys.path})
+                    'prefix': sys.prefix, 'path': sys.path, 'framework': _serving.version(), 'trouble': self._trouble})
         gc.collect()
         gc.freeze()  # what is here already is shared with the children
         while True:
@@ -178,6 +179,8 @@ class _Worker(object):
             gc.enable()
             if frame.get('memory'):
                 resource.setrlimit(resource.RLIMIT_AS, (frame['memory'], frame['memory']))
+            if frame['kind'] == 'workflow' and _serving.original():
+                _serving.own()
             module = importlib.import_module('cloudify._' + frame['kind'])
             code = module.main(socket.socket(fileno=connection))
         except BaseException as error:
@@ -197,7 +200,7 @@ def _find_prctl():
         return None
 
 
-def serve(descriptor):
-    """Serves until the connection closes."""
+def serve(descriptor, trouble=None):
+    """Serves until the connection closes; trouble is for the log."""
     os.set_inheritable(descriptor, False)
-    _Worker(socket.socket(fileno=descriptor)).serve()
+    _Worker(socket.socket(fileno=descriptor), trouble).serve()

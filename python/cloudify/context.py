@@ -2,6 +2,7 @@
 import base64
 import contextlib
 import os
+import sys
 
 from cloudify import _gaps, constants, exceptions
 from cloudify._properties import ImmutableProperties, RuntimeProperties
@@ -333,7 +334,7 @@ class CloudifyContext(object):
                 instance = self._self.instance
             elif self._source is not None:
                 on_target = self.operation.relationship == 'target'
-                instance = (self._source if on_target else self._target).instance
+                instance = (self._target if on_target else self._source).instance
             else:
                 raise exceptions.NonRecoverableError(
                     'capabilities can only be used in a {0}/{1} context but used in a {2} context.'.format(
@@ -400,23 +401,46 @@ class CloudifyContext(object):
             target_path = os.path.abspath(target_path)
         return self._bridge.command('download_directory', directory_path, target_path)
 
+    def _rest(self):
+        """A client of the REST API, or None where none is served."""
+        if not self._told.get('rest_url'):
+            return None
+        from cloudify import manager
+        return manager.get_rest_client()
+
     def get_execution(self, execution_id=None):
-        return self._bridge.command('get_execution', execution_id)
+        """An execution, of which the current one is known without a manager, too."""
+        rest = self._rest()
+        if rest is not None:
+            return rest.executions.get(execution_id or self.execution_id)
+        from cloudify_rest_client.executions import Execution
+        return Execution(self._bridge.command('get_execution', execution_id))
 
     def get_operation(self):
-        return self._bridge.command('get_operation')
-
-    def get_managers(self, network='default'):
-        return self._bridge.command('get_managers')
-
-    def get_brokers(self, network='default'):
-        return self._bridge.command('get_brokers')
-
-    def get_config(self, name=None, scope=None):
-        return self._bridge.command('get_config')
+        """The stored operation that this is an attempt of; None without a manager."""
+        rest = self._rest()
+        return rest.operations.get(self.task_id) if rest is not None else None
 
     def update_operation(self, state):
-        return self._bridge.command('update_operation')
+        """Sets the state of the stored operation."""
+        rest = self._rest()
+        if rest is not None:
+            rest.operations.update(self.task_id, state=state)
+
+    def get_managers(self, network='default'):
+        """The managers that can be reached in a network."""
+        rest = self._rest()
+        return [] if rest is None else [m for m in rest.manager.get_managers() if network in (m.networks or {})]
+
+    def get_brokers(self, network='default'):
+        """The message brokers that can be reached in a network: there are none here."""
+        rest = self._rest()
+        return [] if rest is None else [b for b in rest.manager.get_brokers() if network in (b.networks or {})]
+
+    def get_config(self, name=None, scope=None):
+        """Items of the manager's configuration; with a name, that one."""
+        rest = self._rest()
+        return [] if rest is None else rest.manager.get_config(name=name, scope=scope)
 
     # Operations run beside the deployment's work directory, so there is nothing
     # to copy.
@@ -458,3 +482,10 @@ class CloudifyContext(object):
         if not full.startswith(root + os.sep):
             raise exceptions.NonRecoverableError('{0} leads out of the deployment directory'.format(path))
         return full
+
+
+def operation_context(bridge):
+    """The context of the operation of a plugin that the orchestrator tells of."""
+    ctx = CloudifyContext(bridge)
+    ctx.plugin._facts['prefix'] = sys.prefix
+    return ctx

@@ -91,7 +91,8 @@ func (s *Session) describe() (any, error) {
 		"blueprint":           map[string]any{"id": req.BlueprintID},
 		"deployment": map[string]any{
 			"id": req.DeploymentID, "tenant_name": req.Tenant, "display_name": req.DeploymentDisplayName,
-			"creator": req.DeploymentCreator, "resource_tags": map[string]any{}, "runtime_only_evaluation": false,
+			"creator": req.DeploymentCreator, "resource_tags": orEmpty(req.ResourceTags),
+			"runtime_only_evaluation": req.RuntimeOnlyEvaluation,
 		},
 		"operation": map[string]any{
 			"name": req.Name, "retry_number": int64(req.RetryNumber), "max_retries": int64(req.MaxRetries), "relationship": nil,

@@ -245,11 +245,11 @@ func capabilitiesOf(s *Session) (capabilitiesObject, error) {
 	case "node-instance":
 		return capabilitiesObject{s, req.Self}, nil
 	case "relationship-instance":
-		// Of the other end than the one that the operation runs on.
+		// Of the end that the operation runs on.
 		if req.Relationship.OnTarget {
-			return capabilitiesObject{s, req.Relationship.Source}, nil
+			return capabilitiesObject{s, req.Relationship.Target}, nil
 		}
-		return capabilitiesObject{s, req.Relationship.Target}, nil
+		return capabilitiesObject{s, req.Relationship.Source}, nil
 	}
 	return capabilitiesObject{}, failf(nonRecoverable,
 		"capabilities can only be used in a node-instance/relationship-instance context but used in a %s context.", s.contextType())

@@ -68,9 +68,9 @@ func (o deploymentObject) attribute(_ context.Context, name string) (any, bool, 
 	case "creator":
 		return found(req.DeploymentCreator)
 	case "resource_tags":
-		return found(fixedDict(nil))
+		return found(fixedDict(req.ResourceTags))
 	case "runtime_only_evaluation":
-		return found(false)
+		return found(req.RuntimeOnlyEvaluation)
 	}
 	return nil, false, nil
 }

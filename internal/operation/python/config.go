@@ -121,6 +121,10 @@ type Runner struct {
 
 var _ operation.Runner = (*Runner)(nil)
 
+// certificates is a file in the root directory for what wants to be told of one.
+// The manager serves without encryption, so it stays empty.
+const certificates = "certificates.pem"
+
 // New prepares the root directory and returns a runner. Close it when all
 // operations have ended.
 func New(cfg Config) (*Runner, error) {
@@ -129,6 +133,12 @@ func New(cfg Config) (*Runner, error) {
 		return nil, err
 	}
 	r := &Runner{cfg: cfg, proxy: cfg.Proxy}
+	if err = os.MkdirAll(cfg.Root, 0o755); err == nil {
+		err = os.WriteFile(filepath.Join(cfg.Root, certificates), nil, 0o644)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("python runner: %w", err)
+	}
 	if r.runs, err = child.OpenRuns(filepath.Join(cfg.Root, "runs"), cfg.Logger); err != nil {
 		return nil, fmt.Errorf("python runner: %w", err)
 	}

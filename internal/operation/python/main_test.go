@@ -99,6 +99,7 @@ func request(t testing.TB, function string, inputs map[string]any) *operation.Re
 	return &operation.Request{
 		TaskID: "task-1", ExecutionID: "exec-1", WorkflowID: "install", Tenant: "default_tenant", DeploymentID: "dep",
 		DeploymentDisplayName: "Dep", BlueprintID: "bp", ExecutionCreator: "admin", MaxRetries: 3,
+		ResourceTags: map[string]any{"owner": "me"}, RuntimeOnlyEvaluation: true,
 		Name: "cloudify.interfaces.lifecycle.create", Implementation: "ops." + function, Inputs: maps.Clone(inputs),
 		Plugin: plan.Plugin{Name: "test", PackageName: &pkg, PackageVersion: &version},
 		Self:   operation.Subject{NodeID: "web", InstanceID: "web_1"}, WorkDir: t.TempDir(),

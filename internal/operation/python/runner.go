@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"windlass/internal/operation"
@@ -61,7 +62,7 @@ func (r *Runner) runOperation(
 	defer end()
 
 	key := workerKey{req.Tenant, req.DeploymentID, env.Key}
-	c, release, err := r.launch(ctx, key, env, "operation", variables(req, address, dir), orDefault(req.WorkDir, dir.Path), out)
+	c, release, err := r.launch(ctx, key, env, "operation", variables(req, r.cfg.Root, address, dir), orDefault(req.WorkDir, dir.Path), out)
 	if err != nil {
 		return nil, err
 	}
@@ -101,14 +102,20 @@ func downloadsDir(req *operation.Request, root string) string {
 	return filepath.Join(root, "downloads")
 }
 
-// variables are what a child's environment has beside its worker's.
-func variables(req *operation.Request, address string, dir *child.Run) map[string]any {
+// variables are what a child's environment has beside its worker's: what the
+// original's workers set for the code that they run, too.
+func variables(req *operation.Request, root, address string, dir *child.Run) map[string]any {
 	vars := map[string]any{"CTX_SOCKET_URL": address, child.Marker: dir.Path}
 	if req.WorkDir != "" {
 		vars["AGENT_WORK_DIR"] = req.WorkDir
 	}
+	if shared, ok := strings.CutSuffix(req.WorkDir, filepath.Join("/", "deployments", req.Tenant, req.DeploymentID)); ok && shared != "" {
+		vars["CFY_RESOURCES_ROOT"], vars["MANAGER_FILE_SERVER_ROOT"] = shared, shared
+	}
 	if u, err := url.Parse(req.RestURL); err == nil && req.RestURL != "" {
 		vars["REST_HOST"], vars["REST_PORT"], vars["REST_PROTOCOL"] = u.Hostname(), u.Port(), u.Scheme
+		// The original's client wants a file of certificates, whatever the protocol.
+		vars["LOCAL_REST_CERT_FILE"] = filepath.Join(root, certificates)
 	}
 	return vars
 }

@@ -22,7 +22,10 @@ import (
 func TestContext(t *testing.T) {
 	t.Parallel()
 	r := newRunner(t, nil)
-	result, host, err := run(t, r, "about", map[string]any{"size": int64(5), "color": "red"})
+	req := request(t, "about", map[string]any{"size": int64(5), "color": "red"})
+	req.RestURL, req.Token = serveREST(t), "secret"
+	host := newHost()
+	result, err := r.Run(within(t, time.Minute), req, host)
 	if err != nil {
 		t.Fatalf("%v: %v", err, host.Lines())
 	}
@@ -31,9 +34,9 @@ func TestContext(t *testing.T) {
 		"instance": "web_1", "index": int64(2), "ip": "10.0.0.1", "text": "the text",
 		"plugin": []any{"test", "test", "test-plugin", "1.2"}, "prefix": true, "workdir": true,
 		"operation":  []any{"cloudify.interfaces.lifecycle.create", int64(0), int64(3)},
-		"deployment": []any{"dep", "Dep"}, "blueprint": "bp",
+		"deployment": []any{"dep", "Dep", map[string]any{"owner": "me"}, true}, "blueprint": "bp",
 		"execution": []any{"exec-1", "install", "task-1", "ops.about"}, "tenant": "default_tenant",
-		"target": []any{"cloudify.relationships.contained_in", "vm_1"}, "capability": "10.0.0.1", "cwd": true,
+		"target": []any{"cloudify.relationships.contained_in", []any{"cloudify.relationships.contained_in"}, "vm_1"}, "capability": "10.0.0.1", "cwd": true,
 		"vm": map[string]any{"ip": "10.0.0.1"},
 	}
 	if d := cmp.Diff(want, result); d != "" {

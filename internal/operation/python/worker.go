@@ -29,6 +29,10 @@ type worker struct {
 	ready   chan struct{} // closed when it can run children
 	sending sync.Mutex    // keeps frames whole, with their descriptors in order
 
+	// What follows is set before ready is closed.
+	framework string // what serves as the package cloudify
+	trouble   string // why it is not the one that the environment brings
+
 	mu       sync.Mutex // guards what follows
 	last     int64
 	known    map[string]bool // modules that it was told to import
@@ -93,6 +97,10 @@ func (r *Runner) startWorker(ctx context.Context, env Environment) (*worker, err
 	defer timer.Stop()
 	select {
 	case <-w.ready:
+		if w.trouble != "" {
+			r.cfg.Logger.Warn("a plugin's environment brings a package cloudify that can't be used", "python", interpreter, "error", w.trouble)
+		}
+		r.cfg.Logger.Debug("Python worker started", "python", interpreter, "pid", w.cmd.Process.Pid, "framework", w.framework)
 		return w, nil
 	case <-w.gone:
 		return nil, nonRecoverable("the Python worker %s ended before it was ready (%s); it wrote:\n%s",
@@ -133,6 +141,8 @@ func (w *worker) heard(frame map[string]any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, ok := frame["ready"]; ok {
+		w.framework, _ = frame["framework"].(string)
+		w.trouble, _ = frame["trouble"].(string)
 		close(w.ready)
 		return
 	}

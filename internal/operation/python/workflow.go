@@ -105,7 +105,7 @@ func (s *conversation) run(parent context.Context, env Environment, dir *child.R
 	}
 	defer r.live.leave(s)
 	req := &operation.Request{WorkDir: s.about.WorkDir, RestURL: s.about.RestURL, ExecutionID: s.deployment.ExecutionID, Name: s.function}
-	vars := variables(req, "", dir)
+	vars := variables(req, r.cfg.Root, "", dir)
 	delete(vars, "CTX_SOCKET_URL")
 	key := workerKey{s.about.Tenant, s.deployment.ID, env.Key}
 	c, release, err := r.launch(process, key, env, "workflow", vars, orDefault(s.about.WorkDir, dir.Path), out)

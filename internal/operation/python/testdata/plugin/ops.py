@@ -42,9 +42,10 @@ def about(ctx, size, **kwargs):
         'plugin': [str(ctx.plugin), ctx.plugin.name, ctx.plugin.package_name, ctx.plugin.package_version],
         'prefix': ctx.plugin.prefix == sys.prefix, 'workdir': os.path.isdir(ctx.plugin.workdir),
         'operation': [ctx.operation.name, ctx.operation.retry_number, ctx.operation.max_retries],
-        'deployment': [ctx.deployment.id, ctx.deployment.display_name], 'blueprint': ctx.blueprint.id,
+        'deployment': [ctx.deployment.id, ctx.deployment.display_name, ctx.deployment.resource_tags,
+                       ctx.deployment.runtime_only_evaluation], 'blueprint': ctx.blueprint.id,
         'execution': [ctx.execution_id, ctx.workflow_id, ctx.task_id, ctx.task_name], 'tenant': ctx.tenant_name,
-        'target': [related.type, related.target.instance.id], 'capability': ctx.capabilities['ip'],
+        'target': [related.type, related.type_hierarchy, related.target.instance.id], 'capability': ctx.capabilities['ip'],
         'cwd': os.getcwd() == os.environ['AGENT_WORK_DIR'], 'vm': manager.get_node_instance('vm_1').runtime_properties,
     }
 
@@ -193,3 +194,89 @@ def echo(value, **_):
 
 def eats(mib, **_):
     return len(bytearray(mib << 20))
+
+
+def serving(ctx, **_):
+    """What serves as the package cloudify, and its parts that the operation meets."""
+    import cloudify
+    import cloudify.workflows.tasks_graph
+    from cloudify_rest_client import CloudifyClient
+    folder = os.path.dirname(cloudify.__file__)
+    return {'folder': folder, 'context': isinstance(ctx._get_current_object() if hasattr(ctx, '_get_current_object') else ctx,
+                                                    cloudify.context.CloudifyContext),
+            'modules': all(os.path.dirname(sys.modules[name].__file__).startswith(folder) for name in (
+                'cloudify.context', 'cloudify.exceptions', 'cloudify.manager', 'cloudify.utils', 'cloudify.workflows.tasks_graph')),
+            'client': sys.modules[CloudifyClient.__module__].__file__}
+
+
+def relates(ctx, **_):
+    """An operation of a relationship, on either side."""
+    ctx.source.instance.runtime_properties['seen'] = [ctx.target.instance.id, ctx.target.node.id]
+    ctx.target.instance.runtime_properties['by'] = ctx.source.node.properties['port']
+    try:
+        ctx.node
+    except NonRecoverableError as e:
+        refused = str(e)
+    return [ctx.type, ctx.operation.relationship, ctx.source.instance.id, ctx.target.instance.host_ip,
+            sorted(ctx.capabilities.get_all()), refused]
+
+
+def merges(ctx, way, **_):
+    """Stores a property although another operation stores something each time."""
+    properties = ctx.instance.runtime_properties
+    if way == 'apart':
+        properties['mine'] = 1
+        ctx.logger.info('loaded')
+        ctx.instance.update()
+    elif way == 'whole':
+        ctx.instance.runtime_properties = {'mine': 1}
+        ctx.instance.update()
+    elif way == 'handler':
+        tries = []
+
+        def merge(mine, latest):
+            tries.append(sorted(latest))
+            return dict(latest, mine=len(tries))
+        properties['a'] = 2
+        ctx.instance.update(on_conflict=merge)
+        return len(tries)
+    elif way == 'nested':
+        properties['deep']['er'] = 5
+        properties['mine'] = 1
+        ctx.instance.update()
+    elif way == 'refresh':
+        properties['mine'] = 1
+        try:
+            ctx.instance.refresh()
+        except NonRecoverableError as e:
+            ctx.instance.refresh(force=True)
+            return [str(e), 'mine' in ctx.instance.runtime_properties]
+    elif way == 'removed':
+        properties['b'] = 1
+        ctx.instance.update()
+        del ctx.instance.runtime_properties['b']
+        ctx.instance.runtime_properties.pop('a')
+        ctx.instance.runtime_properties['c'] = 3
+    elif way == 'other':
+        ctx.instance.relationships[0].target.instance.runtime_properties['x'] = 1
+
+
+def renders(**_):
+    path = ctx.download_resource_and_render('conf/t.txt', template_variables={'who': 'you'})
+    with open(path) as f:
+        text = f.read()
+    try:
+        ctx.get_resource('missing')
+    except Exception as e:
+        missing = [type(e).__name__, e.code, isinstance(e, NonRecoverableError)]
+    with open(os.path.join(ctx.download_directory('conf'), 'a.txt')) as f:
+        return [text, ctx.get_resource_and_render('conf/t.txt', {'who': 'me'}).decode(), missing, f.read()]
+
+
+def cluster(**_):
+    return [[m.hostname for m in ctx.get_managers()], ctx.get_execution().status,
+            ctx.get_config('task_retries').value]
+
+
+def asks_rest(**_):
+    return manager.get_rest_client().manager.get_status()
