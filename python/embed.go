@@ -6,6 +6,7 @@
 //	render.py       renders a Jinja2 template for a shell script
 //	cloudify/       what scripts and plugins import
 //	client/         the client of the REST API, for where none is installed
+//	cloudify_types/ what the types that come with the manager do
 package python
 
 import (
@@ -20,7 +21,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed *.py cloudify/*.py cloudify/plugins/*.py cloudify/workflows/*.py client/cloudify_rest_client/*.py
+//go:embed *.py cloudify_types/*.py cloudify/*.py cloudify/plugins/*.py cloudify/workflows/*.py client/cloudify_rest_client/*.py
 var files embed.FS
 
 // Files is the framework as it is embedded.

@@ -35,7 +35,7 @@ func Dependents(ctx context.Context, tx store.Tx, d store.Deployment, workflowID
 	}
 	recursive, _ := parameters["recursive"].(bool)
 	return dependentsOf(ctx, tx, d, neglect{
-		children: workflowID == "uninstall" && recursive, inactive: workflowID == "uninstall", busy: true,
+		children: workflowID == "uninstall" && recursive, inactive: workflowID == "uninstall", busy: true, leaving: true,
 	})
 }
 
@@ -43,7 +43,8 @@ func Dependents(ctx context.Context, tx store.Tx, d store.Deployment, workflowID
 type neglect struct {
 	children bool // deployments that have this one as their parent
 	inactive bool // users of capabilities that are not installed
-	busy     bool // those that are being taken down or changed themselves
+	busy     bool // users that are being taken down or changed themselves: a component goes while its creator does
+	leaving  bool // the same of children
 }
 
 func dependentsOf(ctx context.Context, r store.Reader, d store.Deployment, n neglect) ([]string, error) {
@@ -75,7 +76,7 @@ func dependentsOf(ctx context.Context, r store.Reader, d store.Deployment, n neg
 	}
 	for _, child := range children {
 		busy := false
-		if n.busy {
+		if n.leaving {
 			if busy, err = isBusy(ctx, r, d.Tenant, child); err != nil {
 				return nil, err
 			}

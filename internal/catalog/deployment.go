@@ -223,7 +223,7 @@ func mayRemove(ctx context.Context, tx store.Tx, d store.Deployment, r Deletion)
 	if r.Force {
 		return nil
 	}
-	lines, err := dependentsOf(ctx, tx, d, neglect{children: r.Recursive})
+	lines, err := dependentsOf(ctx, tx, d, neglect{children: r.Recursive, busy: true})
 	if err != nil {
 		return err
 	}

@@ -7,16 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"windlass/internal/blueprint/archive"
-	"windlass/internal/blueprint/builtin"
-	"windlass/internal/operation"
 	"windlass/internal/store"
 )
 
@@ -174,54 +169,6 @@ func (l *Library) RemoveWorkDir(tenant, deployment string) error {
 	return os.RemoveAll(l.path("deployments", tenant, deployment))
 }
 
-// ErrNoFile tells that no place has a file of that name.
-var ErrNoFile = fs.ErrNotExist
-
-// Resource reads a file for an operation of a deployment: from the
-// deployment's work folder, else from its blueprint, else from the shared
-// resources. A path of the form NAMESPACE--path looks in the blueprint that was
-// imported under that namespace. Absent files give ErrNoFile.
-func (l *Library) Resource(ctx context.Context, tenant, deployment, blueprint, name string) ([]byte, error) {
-	if i := strings.LastIndex(name, "--"); i >= 0 {
-		data, err := l.imported(ctx, tenant, blueprint, name[:i], name[i+2:])
-		if !errors.Is(err, ErrNoFile) {
-			return data, err
-		}
-	}
-	places := []func() (string, error){
-		func() (string, error) { return l.path("deployments", tenant, deployment), nil },
-		func() (string, error) { return l.BlueprintDir(ctx, tenant, blueprint) },
-		func() (string, error) { return l.path("resources", "tenants", tenant), nil },
-		func() (string, error) { return l.path("resources"), nil },
-	}
-	for _, place := range places {
-		dir, err := place()
-		if err != nil {
-			return nil, err
-		}
-		data, err := readInside(dir, name)
-		if !errors.Is(err, ErrNoFile) {
-			return data, err
-		}
-	}
-	return nil, fmt.Errorf("%s: %w", name, ErrNoFile)
-}
-
-func (l *Library) imported(ctx context.Context, tenant, blueprint, namespace, name string) ([]byte, error) {
-	b, err := l.store.GetBlueprint(ctx, tenant, blueprint)
-	if err != nil {
-		return nil, err
-	}
-	if b.Plan == nil || b.Plan.NamespacesMapping[namespace] == "" {
-		return nil, ErrNoFile
-	}
-	dir, err := l.BlueprintDir(ctx, tenant, b.Plan.NamespacesMapping[namespace])
-	if err != nil {
-		return nil, err
-	}
-	return readInside(dir, name)
-}
-
 // BlueprintDir returns the folder with the blueprint's files.
 func (l *Library) BlueprintDir(ctx context.Context, tenant, id string) (string, error) {
 	page, err := l.store.ListBlueprints(ctx, store.Query{
@@ -238,43 +185,6 @@ func (l *Library) BlueprintDir(ctx context.Context, tenant, id string) (string, 
 		return "", fmt.Errorf("blueprint %s has no files yet: its state is %s", id, b.State)
 	}
 	return l.Unpacked(ctx, b.ArchiveHash, b.ArchiveSuffix)
-}
-
-// readInside reads a file below dir; neither `..` nor symbolic links lead out.
-func readInside(dir, name string) ([]byte, error) {
-	root, err := os.OpenRoot(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNoFile
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = root.Close() }()
-	clean := strings.TrimPrefix(path.Clean("/"+filepath.ToSlash(name)), "/")
-	if clean == "" {
-		return nil, ErrNoFile
-	}
-	data, err := root.ReadFile(clean)
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) && !errors.Is(err, fs.ErrNotExist) {
-		if info, statErr := root.Stat(clean); statErr == nil && info.IsDir() {
-			return nil, ErrNoFile
-		}
-	}
-	return data, err
-}
-
-// FindResource is Resource with the error that operations expect.
-func (l *Library) FindResource(ctx context.Context, tenant, deployment, blueprint, name string) ([]byte, error) {
-	data, err := l.Resource(ctx, tenant, deployment, blueprint, name)
-	if errors.Is(err, ErrNoFile) {
-		// What the built-in types name need not be in anybody's archive.
-		if bundled, err := fs.ReadFile(builtin.Resources(), name); err == nil {
-			return bundled, nil
-		}
-		return nil, fmt.Errorf("%s: %w", name, operation.ErrNoResource)
-	}
-	return data, err
 }
 
 // Folders are those with files that can't be made again: of deployments, and

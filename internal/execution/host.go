@@ -103,6 +103,14 @@ func (h *operationHost) Resource(ctx context.Context, path string) ([]byte, erro
 	return finder.FindResource(ctx, h.req.Tenant, h.req.DeploymentID, h.req.BlueprintID, path)
 }
 
+func (h *operationHost) ResourceFiles(ctx context.Context, directory string) ([]string, error) {
+	finder := h.r.s.cfg.Resources
+	if finder == nil {
+		return nil, fmt.Errorf("%s: %w", directory, operation.ErrNoResource)
+	}
+	return finder.ResourceFiles(ctx, h.req.Tenant, h.req.DeploymentID, h.req.BlueprintID, directory)
+}
+
 func (h *operationHost) Log(level, message string) {
 	line := h.about(h.r.logLine(level, message))
 	line.Logger = "ctx." + h.req.TaskID

@@ -117,6 +117,9 @@ type ResourceFinder interface {
 	// blueprint's or the shared resources, looked for in that order;
 	// operation.ErrNoResource if none has it.
 	FindResource(ctx context.Context, tenant, deploymentID, blueprintID, path string) ([]byte, error)
+	// ResourceFiles returns the paths, relative to a directory, of all files below
+	// it, in the first of those places that has it; operation.ErrNoResource if none has.
+	ResourceFiles(ctx context.Context, tenant, deploymentID, blueprintID, directory string) ([]string, error)
 }
 
 // SecretOpener gives the plain value of a secret; store.ErrNotFound if there is none.

@@ -222,8 +222,11 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	approvals := approval.NewService(m.store, name, time.Now)
 	m.executions, err = execution.New(execution.Config{
 		Store: m.store, ManagerName: name, Alone: m.config.Database == "",
-		Workflows:       m.python.Lookup,
-		Runners:         map[string]operation.Runner{"script": m.scripts, approval.Plugin: approval.Gate{Service: approvals}, "": m.programs},
+		Workflows: m.python.Lookup,
+		Runners: map[string]operation.Runner{
+			"script": m.scripts, approval.Plugin: approval.Gate{Service: approvals}, operation.ExtensionsPlugin: operation.Extensions{Runner: m.python},
+			"": m.programs,
+		},
 		SystemWorkflows: workflows,
 		Resources:       library,
 		Secrets:         secrets{m.store, users},

@@ -133,6 +133,9 @@ type Host interface {
 	// Resource returns a file of the deployment, the blueprint, or the shared
 	// resources, looked for in that order; ErrNoResource if none has it.
 	Resource(ctx context.Context, path string) ([]byte, error)
+	// ResourceFiles returns the paths, relative to a directory, of all files below
+	// it, in the first of those places that has it; ErrNoResource if none has.
+	ResourceFiles(ctx context.Context, directory string) ([]string, error)
 	// Log stores a log line: level is debug, info, warning, error or critical.
 	// It may return before the line is durable.
 	Log(level, message string)

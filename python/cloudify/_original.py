@@ -177,7 +177,7 @@ class _Context(context.CloudifyContext):
     def rest_host(self):
         """Where the REST API is; the original's clients ask for it last."""
         if self._rest_host is None:
-            raise exceptions.NonRecoverableError('no REST API is served here (local profile)')
+            raise exceptions.NonRecoverableError('no REST API is served here (local profile): use a manager, see cfy manager start')
         return self._rest_host
 
     # The original makes an endpoint of its own, which this one stands for.

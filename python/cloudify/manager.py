@@ -58,7 +58,8 @@ def get_rest_client(tenant=None, api_token=None):
     from cloudify.utils import _current_context
     ctx = _current_context()
     if not ctx._told.get('rest_url'):
-        raise exceptions.NonRecoverableError('no REST API is served here (local profile)')
+        raise exceptions.NonRecoverableError(
+            'no REST API is served here (local profile): use a manager, see cfy manager start')
     from cloudify_rest_client import CloudifyClient
     address = urlsplit(ctx._told['rest_url'])
     headers = {}

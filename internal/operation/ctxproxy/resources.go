@@ -180,11 +180,7 @@ func (s *Session) place(resource, target string) (string, error) {
 }
 
 func (s *Session) downloadDirectory(ctx context.Context, directory, target string) (any, error) {
-	lister, ok := s.cfg.Host.(DirectoryLister)
-	if !ok {
-		return nil, failf(nonRecoverable, "ctx download-directory is not available here; download the files one by one with ctx download-resource")
-	}
-	files, err := lister.ResourceFiles(ctx, directory)
+	files, err := s.cfg.Host.ResourceFiles(ctx, directory)
 	if errors.Is(err, operation.ErrNoResource) || err == nil && len(files) == 0 {
 		return nil, failf(httpException, "404 (%s) : No valid resource directory listing at found: %s", directory, directory)
 	}

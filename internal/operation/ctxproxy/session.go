@@ -37,14 +37,6 @@ type Renderer interface {
 	Render(ctx context.Context, socketURL, template string, variables map[string]any) (string, error)
 }
 
-// DirectoryLister is what a host may offer in addition, for
-// ctx download-directory.
-type DirectoryLister interface {
-	// ResourceFiles returns the paths of all files below a directory, relative
-	// to it, of the deployment and the blueprint; ErrNoResource if there are none.
-	ResourceFiles(ctx context.Context, directory string) ([]string, error)
-}
-
 // Session is the context of one running operation. It is safe for
 // concurrent use.
 type Session struct {

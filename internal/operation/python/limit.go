@@ -1,11 +1,8 @@
 package python
 
 import (
-	"context"
-
 	"windlass/internal/operation"
 	"windlass/internal/operation/child"
-	"windlass/internal/operation/ctxproxy"
 )
 
 // limitedHost bounds what the loggers of one operation may cost.
@@ -14,23 +11,10 @@ type limitedHost struct {
 	budget *child.Budget
 }
 
-// limitHost returns a host with a bounded log; it lists directories if host
-// does. finish logs what was dropped.
+// limitHost returns a host with a bounded log. finish logs what was dropped.
 func limitHost(host operation.Host, limits child.Limits) (limited operation.Host, finish func()) {
 	l := &limitedHost{Host: host, budget: child.NewBudget(limits)}
-	if lister, ok := host.(ctxproxy.DirectoryLister); ok {
-		return listingHost{l, lister}, l.finish
-	}
 	return l, l.finish
-}
-
-type listingHost struct {
-	*limitedHost
-	lister ctxproxy.DirectoryLister
-}
-
-func (h listingHost) ResourceFiles(ctx context.Context, directory string) ([]string, error) {
-	return h.lister.ResourceFiles(ctx, directory)
 }
 
 func (l *limitedHost) Log(level, message string) {

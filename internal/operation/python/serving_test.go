@@ -220,7 +220,7 @@ func TestManagersFacts(t *testing.T) {
 		t.Error(d)
 	}
 	_, err = r.Run(within(t, time.Minute), request(t, "asks_rest", nil), newHost())
-	if e := operationError(t, err); fmt.Sprint(e.Type, ": ", e.Message) != "NonRecoverableError: no REST API is served here (local profile)" {
+	if e := operationError(t, err); fmt.Sprint(e.Type, ": ", e.Message) != "NonRecoverableError: no REST API is served here (local profile): use a manager, see cfy manager start" {
 		t.Errorf("%+v", e)
 	}
 }

@@ -347,7 +347,7 @@ else:
 try:
     manager.get_rest_client()
 except NonRecoverableError as e:
-    assert str(e) == 'no REST API is served here (local profile)', e
+    assert str(e) == 'no REST API is served here (local profile): use a manager, see cfy manager start', e
 runner = utils.LocalCommandRunner(logger=ctx.logger)
 assert runner.run('echo "a b"').std_out == 'a b'
 try:

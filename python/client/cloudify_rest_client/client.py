@@ -143,7 +143,7 @@ class AgentsClient(Nouns):
 
 class InterDeploymentDependencyClient(Nouns):
 
-    path = '/inter-deployment-dependencies'
+    path = '/deployments/inter-deployment-dependencies'
 
     @staticmethod
     def _fields(dependency_creator, source_deployment, target_deployment, **fields):

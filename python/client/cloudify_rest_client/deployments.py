@@ -150,7 +150,7 @@ class DeploymentUpdatesClient(Nouns):
 
     def update_with_existing_blueprint(self, deployment_id, blueprint_id=None, inputs=None, **options):
         data = given(blueprint_id=blueprint_id, inputs=inputs, **options)
-        return self.one(self.api.put(self.at(deployment_id, 'update/initiate'), data=data))
+        return self.one(self.api.post(self.at(deployment_id, 'update/initiate'), data=data))
 
     def set_attributes(self, update_id, **attributes):
         return self.one(self.api.patch(self.at(update_id), data=attributes))

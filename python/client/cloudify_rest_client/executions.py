@@ -55,6 +55,11 @@ class ExecutionsClient(Nouns):
     def start(self, *args, **kwargs):
         return self.create(*args, **kwargs)
 
+    def list(self, _include=None, include_system_workflows=False, **params):
+        """A page of them; those of the manager's own workflows only if they are asked for."""
+        return super(ExecutionsClient, self).list(
+            _include, _include_system_workflows=include_system_workflows or None, **params)
+
     def update(self, execution_id, status, error=None):
         return self.one(self.api.patch(self.at(execution_id), data=given(status=status, error=error)))
 
