@@ -152,6 +152,7 @@ func (a *app) ended(e object, workflow, deployment string) error {
 		return silent{errors.New("cancelled")}
 	}
 	reason, _ := e["error"].(string)
+	reason, _, _ = strings.Cut(reason, "\nTraceback of ") // it was among the events
 	return fmt.Errorf("execution of workflow %s on deployment %s failed.\n%s\n* Run 'cfy events list %s' to retrieve the execution's events/logs",
 		workflow, deployment, strings.TrimRight(reason, "\n"), id)
 }

@@ -138,7 +138,8 @@ func (r *run) taskEvent(t *graph.Task) (store.Event, bool) {
 	if p, ok := t.Payload.(*workflow.OperationPayload); ok {
 		e.Operation, e.NodeID = p.Operation, p.InstanceID
 	}
-	if t.Failure != nil && (t.State == graph.Failed || t.State == graph.Rescheduled) {
+	// A subgraph fails by what is in it, which has told its causes.
+	if t.Failure != nil && t.Kind != graph.Subgraph && (t.State == graph.Failed || t.State == graph.Rescheduled) {
 		e.ErrorCauses = causesOf(t.Failure)
 	}
 	return e, true

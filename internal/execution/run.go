@@ -204,7 +204,7 @@ func (r *run) end(ctx context.Context, outcome error) error {
 		}
 		if !e.Status.IsEnd() { // else somebody ended it meanwhile
 			to, text := verdict(e, outcome)
-			if err := tx.AddEvents(ctx, append(entries, r.s.endEvent(e, to, text))); err != nil {
+			if err := tx.AddEvents(ctx, append(entries, r.s.endEvent(e, to, summary(outcome, text)))); err != nil {
 				return err
 			}
 			token := e.TokenHash
@@ -219,6 +219,15 @@ func (r *run) end(ctx context.Context, outcome error) error {
 		}
 		return tx.ReleaseExecution(ctx, r.fence)
 	})
+}
+
+// summary is what the event of an end says: the traceback is with the event of the
+// operation that failed, and in the execution's error.
+func summary(outcome error, text string) string {
+	if failed := (operationsFailed{}); errors.As(outcome, &failed) && text == failed.Error() {
+		return failed.summary()
+	}
+	return text
 }
 
 // verdict is the status and error text that an outcome means for e as it is

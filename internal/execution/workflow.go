@@ -45,7 +45,7 @@ func (r *run) runWorkflow() error {
 	case errors.As(err, &graph.Cancelled{}):
 		return errCancelled
 	case errors.As(err, &failed):
-		return errors.New(failureText(failed))
+		return operationsFailed{failed}
 	}
 	return err
 }
@@ -53,14 +53,22 @@ func (r *run) runWorkflow() error {
 // updateWorkflows update a deployment; no blueprint declares them.
 var updateWorkflows = []string{"update", "csys_new_deployment_update", "csys_update_deployment"}
 
-// failureText leads with the operation that failed, its exit code and the end
-// of its output, and goes on with the original's text.
-func failureText(e *graph.FailedError) string {
-	first := e.Tasks[0]
+// operationsFailed is the outcome of an execution whose operations failed for good.
+type operationsFailed struct{ cause *graph.FailedError }
+
+func (o operationsFailed) Error() string { return o.text(o.cause.Error()) }
+
+// summary leaves the traceback out: it is with the event of the operation.
+func (o operationsFailed) summary() string { return o.text(o.cause.Summary()) }
+
+// text leads with the operation that failed, its exit code and the end of its
+// output, if they are known, and goes on with the original's text.
+func (o operationsFailed) text(original string) string {
+	first := o.cause.Tasks[0]
 	f := first.Failure
 	p, ok := first.Payload.(*workflow.OperationPayload)
 	if !ok || f == nil || f.ExitCode == nil && f.Output == "" {
-		return e.Error()
+		return original
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s of %s failed", p.Operation, p.InstanceID)
@@ -70,7 +78,7 @@ func failureText(e *graph.FailedError) string {
 	if output := strings.TrimRight(f.Output, "\n"); output != "" {
 		b.WriteString("; its last output:\n  " + strings.ReplaceAll(output, "\n", "\n  "))
 	}
-	return b.String() + "\n\n" + e.Error()
+	return b.String() + "\n\n" + original
 }
 
 // workflowHost lets a built-in workflow use its run.

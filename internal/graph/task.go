@@ -143,8 +143,17 @@ func (e *StuckError) Error() string {
 // FailedError is returned by Run when tasks failed for good.
 type FailedError struct{ Tasks []*Task }
 
-// Error leads with the operation that failed, its exit code and last output.
+// Error is Summary with the traceback of the first operation that failed, if it has one.
 func (e *FailedError) Error() string {
+	first := e.Tasks[0]
+	if first.Failure == nil || first.Failure.Traceback == "" {
+		return e.Summary()
+	}
+	return fmt.Sprintf("%s\nTraceback of %s (most recent call last):\n%s", e.Summary(), first.Describe(), first.Failure.Traceback)
+}
+
+// Summary leads with the operation that failed, its exit code and last output.
+func (e *FailedError) Summary() string {
 	var b strings.Builder
 	first := e.Tasks[0]
 	if len(e.Tasks) == 1 {
@@ -154,9 +163,6 @@ func (e *FailedError) Error() string {
 		for _, t := range e.Tasks {
 			fmt.Fprintf(&b, "\n%s: %s", t.Describe(), cause(t))
 		}
-	}
-	if first.Failure != nil && first.Failure.Traceback != "" {
-		fmt.Fprintf(&b, "\nTraceback of %s (most recent call last):\n%s", first.Describe(), first.Failure.Traceback)
 	}
 	return b.String()
 }
