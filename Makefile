@@ -66,9 +66,13 @@ fuzz: ## Fuzz every target for SECONDS each (default 60)
 soak: test-setup build ## Kill managers and break stores for SECONDS (default 60); fails if anything was lost, doubled or stuck
 	scripts/soak.sh $(SECONDS)
 
+.PHONY: real-plugins
+real-plugins: build ## Build real plugins from GitHub and run them: utilities, fabric, terraform, ansible
+	test/real-plugins/run.sh
+
 .PHONY: clean
 clean: ## Remove what was built and installed here
-	rm -rf bin $(TOOLS) $(VENV) .demo
+	rm -rf bin $(TOOLS) $(VENV) .demo .real-plugins
 
 .PHONY: help
 help: ## Show the targets
