@@ -8,6 +8,7 @@
 # see build.sh. Fabric and the terminal speak to an SSH server that is started in a
 # network namespace, which takes root; without, or without sshd and terraform, those
 # trials are passed over. Exits with 1 if one failed.
+# shellcheck disable=SC2317 # functions are called by name
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
@@ -28,13 +29,14 @@ done
 
 work=$(mktemp -d)
 chmod 755 "$work"
-started=()
+started=() links=()
 namespace=
 finish() {
     for pid in "${started[@]-}"; do
         [ -z "$pid" ] || { kill "$pid" && wait "$pid"; } 2>/dev/null || true
     done
     [ -z "$namespace" ] || { ip netns delete "$namespace" && ip link delete "$namespace"; } 2>/dev/null || true
+    [ ${#links[@]} -eq 0 ] || rm -f /opt/manager/resources
     rm -rf "$work"
 }
 trap finish EXIT
@@ -95,7 +97,6 @@ if start_ssh; then ssh=yes; fi
 
 export CFY_HOME=$work/client
 mkdir -p "$work/client"
-links=()
 if [ "$(id -u)" = 0 ] && [ ! -e /opt/manager/resources ]; then # ansible and terraform look there
     mkdir -p /opt/manager
     links=(--resources-link /opt/manager/resources)
@@ -118,7 +119,7 @@ failed=0
 quietly() { # COMMAND...: shown if it fails, and then the trial has failed
     "$@" >"$work/out" 2>&1 || {
         echo "    failed: $*"
-        tail -${TAIL:-25} "$work/out" | sed 's/^/    /'
+        tail -n "${TAIL:-25}" "$work/out" | sed 's/^/    /'
         ok=
     }
 }
@@ -129,7 +130,7 @@ expect() { # TEXT COMMAND...: the command prints it
     "${@:2}" >"$work/out" 2>&1 || true
     grep -qF -- "$1" "$work/out" || {
         echo "    expected \"$1\" from: ${*:2}"
-        tail -${TAIL:-25} "$work/out" | sed 's/^/    /'
+        tail -n "${TAIL:-25}" "$work/out" | sed 's/^/    /'
         ok=
     }
 }
@@ -214,5 +215,4 @@ try() {
     fi
 }
 for trial in "${trials[@]}"; do try "$trial"; done
-[ ${#links[@]} -eq 0 ] || rm -f /opt/manager/resources
 exit $failed
