@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the original client library, unmodified, against a manager.
+"""Runs the client library that Python finds against a manager: the original, or our own.
 
 The manager is named by WINDLASS_URL (http://127.0.0.1:8080), WINDLASS_USER and
 WINDLASS_PASSWORD. It should be a fresh one: what this makes has fixed names,

@@ -3,6 +3,7 @@ import base64
 import contextlib
 import os
 import sys
+from typing import Any, Dict, List, Optional
 
 from cloudify import _gaps, constants, exceptions
 from cloudify._properties import ImmutableProperties, RuntimeProperties
@@ -28,16 +29,33 @@ class _Facts(object):
 
 
 class BlueprintContext(_Facts):
-    """ctx.blueprint: id."""
+    """ctx.blueprint."""
+
+    id: str
 
 
 class DeploymentContext(_Facts):
-    """ctx.deployment: id, tenant_name, display_name, creator, resource_tags,
-    runtime_only_evaluation."""
+    """ctx.deployment."""
+
+    id: str
+    tenant_name: str
+    display_name: str
+    creator: str
+    resource_tags: Dict[str, Any]
+    runtime_only_evaluation: bool
 
 
 class OperationContext(_Facts):
-    """ctx.operation: name, retry_number, max_retries, relationship."""
+    """ctx.operation.
+
+    retry_number is 0 for the first attempt, max_retries is -1 for no limit, and
+    relationship is 'source', 'target' or None.
+    """
+
+    name: str
+    retry_number: int
+    max_retries: int
+    relationship: Optional[str]
 
     def __init__(self, facts):
         super(OperationContext, self).__init__(facts)
@@ -99,6 +117,8 @@ class NodeContext(object):
 
 class NodeInstanceContext(object):
     """A node instance, loaded when first looked at."""
+
+    node: NodeContext
 
     def __init__(self, bridge, subject, node, modifiable):
         self._bridge = bridge
@@ -189,7 +209,10 @@ class NodeInstanceContext(object):
 
 
 class RelationshipSubjectContext(object):
-    """One end of a relationship: node and instance."""
+    """One end of a relationship."""
+
+    node: NodeContext
+    instance: NodeInstanceContext
 
     def __init__(self, bridge, subject, modifiable):
         self.node = NodeContext(bridge, subject)
@@ -197,7 +220,11 @@ class RelationshipSubjectContext(object):
 
 
 class RelationshipContext(object):
-    """A relationship of an instance: type, type_hierarchy, target."""
+    """A relationship of an instance."""
+
+    type: str
+    type_hierarchy: List[str]
+    target: RelationshipSubjectContext
 
     def __init__(self, bridge, facts):
         self.type = facts['type']
@@ -240,6 +267,9 @@ class CloudifyAgentContext(object):
 
     script_path = None
 
+    def clean_script(self):
+        """There is no script to remove."""
+
     def init_script(self, agent_config=None):
         return None
 
@@ -257,6 +287,7 @@ class BootstrapContext(object):
                 raise AttributeError(name)
             return None
 
+    CloudifyAgent = PolicyEngine = _Empty
     cloudify_agent = _Empty()
     policy_engine = _Empty()
     resources_prefix = ''
@@ -267,7 +298,39 @@ class BootstrapContext(object):
 
 
 class CloudifyContext(object):
-    """The context of one operation."""
+    """The context of one operation.
+
+    type is that of what it acts on: node-instance, relationship-instance or
+    deployment. resume tells that an earlier attempt was interrupted.
+    """
+
+    type: str
+    task_type: str
+    execution_id: str
+    workflow_id: str
+    task_id: str
+    task_name: str
+    task_target: Optional[str]
+    task_queue: Optional[str]
+    tenant_name: str
+    rest_host: Optional[str]
+    rest_port: Optional[int]
+    rest_token: Optional[str]
+    rest_ssl_cert: Optional[str]
+    execution_token: Optional[str]
+    execution_creator_username: Optional[str]
+    bypass_maintenance: bool
+    timeout: Optional[float]
+    timeout_recoverable: bool
+    resume: bool
+    blueprint: BlueprintContext
+    deployment: DeploymentContext
+    operation: OperationContext
+    plugin: PluginContext
+    workflow_parameters: Dict[str, Any]
+    bootstrap_context: BootstrapContext
+    provider_context: Dict[str, Any]
+    execution_env: Dict[str, str]
 
     def __init__(self, bridge):
         self._bridge = bridge

@@ -32,9 +32,16 @@ class CloudifyWorkflowNodeLoggingHandler(CloudifyBaseLoggingHandler):
 
 
 class CloudifyCtxLoggingHandler(logging.Handler):
-    """Sends records to the logger of the current context."""
+    """Sends records to the logger of a context: the current one, unless one is given."""
+
+    def __init__(self, ctx=None):
+        super(CloudifyCtxLoggingHandler, self).__init__()
+        self.ctx = ctx
 
     def emit(self, record):
+        if self.ctx is not None:
+            self.ctx.logger.log(record.levelno, self.format(record))
+            return
         try:
             logger = current_ctx.get_ctx().logger
         except RuntimeError:
@@ -55,6 +62,7 @@ def init_cloudify_logger(handler, logger_name, logging_level=logging.DEBUG):
 
 
 def send_plugin_event(ctx, message=None, args=None, additional_context=None, out_func=None):
+    """Tells something in the events of an operation."""
     ctx.send_event(message)
 
 
@@ -62,5 +70,6 @@ def send_workflow_event(ctx, event_type, message=None, args=None, additional_con
     ctx.send_event(message, event_type=event_type)
 
 
-def send_workflow_node_event(ctx, event_type, message=None, args=None, additional_context=None, out_func=None):
+def send_workflow_node_event(ctx, event_type, message=None, args=None, additional_context=None, out_func=None,
+                             skip_send=False):
     ctx.send_event(message)

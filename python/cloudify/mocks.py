@@ -1,4 +1,6 @@
 """Contexts for the unit tests of plugins."""
+from typing import Any, Optional
+
 from cloudify import _gaps
 from cloudify.context import BootstrapContext, CloudifyContext, ContextCapabilities
 from cloudify.utils import setup_logger
@@ -36,6 +38,11 @@ class MockRelationshipContext(object):
 
 class MockNodeContext(object):
 
+    id: Optional[str]
+    name: Optional[str]
+    properties: Any
+    type: Optional[str]
+
     def __init__(self, id=None, properties=None, type=None):
         self.id = self.name = id
         self.properties = properties
@@ -44,6 +51,11 @@ class MockNodeContext(object):
 
 
 class MockNodeInstanceContext(object):
+
+    id: Optional[str]
+    runtime_properties: Any
+    relationships: list
+    index: int
 
     def __init__(self, id=None, runtime_properties=None, relationships=None, index=None):
         self.id = id
@@ -147,7 +159,7 @@ class MockCloudifyContext(CloudifyContext):
     def __setitem__(self, key, value):
         self._runtime_properties[key] = value
 
-    def get_config(self, name=None, scope=None):
+    def get_config(self, scope=None, name=None):
         return self._config or []
 
     def get_managers(self, network='default'):

@@ -1,4 +1,5 @@
 """What plugins take from here."""
+import functools
 import importlib
 import logging
 import os
@@ -109,6 +110,9 @@ def get_local_rest_certificate():
     return os.environ.get(constants.LOCAL_REST_CERT_FILE_KEY, '')
 
 
+get_manager_ip = get_manager_rest_service_host  # its old name
+
+
 def get_broker_ssl_cert_path():
     return os.environ.get(constants.BROKER_SSL_CERT_PATH, '')
 
@@ -130,13 +134,17 @@ def is_management_environment():
     return True
 
 
-def ipv6_url_compat(address):
+def ipv6_url_compat(addr):
     """An address as URLs have it: IPv6 in brackets."""
-    return '[{0}]'.format(address) if address and ':' in address and not address.startswith('[') else address
+    return '[{0}]'.format(addr) if addr and ':' in addr and not addr.startswith('[') else addr
 
 
-def get_instances_of_node(rest_client, deployment_id=None, node_id=None):
-    return rest_client.node_instances.list(deployment_id=deployment_id, node_id=node_id)
+def get_instances_of_node(rest_client, deployment_id=None, node_id=None, _ctx=None):
+    """The instances of a node, unless another is named that of the current operation, by their index."""
+    if deployment_id is None or node_id is None:
+        ctx = _ctx or _current_context()
+        deployment_id, node_id = deployment_id or ctx.deployment.id, node_id or ctx.node.id
+    return rest_client.node_instances.list(deployment_id=deployment_id, node_id=node_id, sort='index')
 
 
 def uuid4():
@@ -163,9 +171,9 @@ def get_func(task_name):
     return function
 
 
-def format_exception(error):
+def format_exception(e):
     """An exception's text with its class."""
-    return '{0}: {1}'.format(type(error).__name__, error)
+    return '{0}: {1}'.format(type(e).__name__, e)
 
 
 def wait_for(callable_obj, callable_obj_key, value_attr, test_condition, exception_class, msg='', timeout=900):
@@ -313,6 +321,92 @@ class LocalCommandRunner(object):
                 raise failure
             self.logger.error(failure)
         return CommandExecutionResponse(text, out, err, done.returncode)
+
+
+def plugin_prefix(name, tenant_name, version=None, deployment_id=None):
+    """Where the plugin that runs is installed; None for others."""
+    ctx = _current_context()
+    plugin = getattr(ctx, 'plugin', None)
+    return sys.prefix if plugin is not None and name in (plugin.package_name, plugin.name) else None
+
+
+class ManagerVersion(object):
+    """A version of a manager, such as 7.0.5 or 3.4.0-m1, to be compared with others."""
+
+    def __init__(self, raw_version):
+        numbers = [int(part) for part in raw_version.split('-')[0].split('.') if part.isdigit()]
+        self.major, self.minor, self.service = (numbers + [0, 0, 0])[:3]
+
+    def _key(self):
+        return self.major, self.minor, self.service
+
+    def greater_than(self, other):
+        """Tells whether it is newer."""
+        return self._key() > other._key()
+
+    def equals(self, other):
+        """Tells whether both are the same."""
+        return self._key() == other._key()
+
+    def __str__(self):
+        return '.'.join(str(part) for part in self._key())
+
+    def __eq__(self, other):
+        return self.equals(other)
+
+    def __lt__(self, other):
+        return self._key() < other._key()
+
+    __hash__ = None
+
+
+functools.total_ordering(ManagerVersion)
+
+
+class Internal(object):
+    """What the original's own plugins take from here."""
+
+    @staticmethod
+    def get_install_method(properties):
+        """How the agent of a host is installed, by its node's properties."""
+        install_agent = properties.get('install_agent')
+        if isinstance(install_agent, bool):
+            return 'remote' if install_agent else 'none'
+        return (properties.get('agent_config') or {}).get('install_method')
+
+
+internal = Internal()
+
+KEEP_TRYING_HTTP_TOTAL_TIMEOUT_SEC = 3600
+MAX_WAIT_BETWEEN_HTTP_RETRIES_SEC = 60
+
+
+def keep_trying_http(total_timeout_sec=KEEP_TRYING_HTTP_TOTAL_TIMEOUT_SEC, max_delay_sec=MAX_WAIT_BETWEEN_HTTP_RETRIES_SEC):
+    """Has a function called again as long as it fails because a connection does.
+
+    total_timeout_sec bounds that, unless it is None; between calls there are up to
+    max_delay_sec seconds.
+    """
+    def decorate(function):
+        @functools.wraps(function)
+        def call(*args, **kwargs):
+            until = None if total_timeout_sec is None else time.monotonic() + total_timeout_sec
+            while True:
+                try:
+                    return function(*args, **kwargs)
+                except Exception as error:
+                    if not _is_of_connection(error) or until is not None and time.monotonic() > until:
+                        raise
+                time.sleep(random.uniform(0, max_delay_sec))
+        return call
+    return decorate
+
+
+def _is_of_connection(error):
+    """Tells whether an error is one of a connection: of Python itself or of requests, which may not be there."""
+    names = {kind.__module__ + '.' + kind.__name__ for kind in type(error).__mro__}
+    return isinstance(error, (ConnectionError, TimeoutError)) or not names.isdisjoint(
+        ('requests.exceptions.ConnectionError', 'requests.exceptions.Timeout'))
 
 
 def is_compute(node):

@@ -1,5 +1,5 @@
 // Package compat runs the original's own client library, unmodified, against
-// the real binary.
+// the real binary, and then the framework's client in its place.
 package compat
 
 import (
@@ -16,19 +16,34 @@ import (
 
 func TestOriginalClient(t *testing.T) {
 	t.Parallel()
-	cfy, python := os.Getenv("WINDLASS_TEST_CFY"), os.Getenv("WINDLASS_TEST_PYTHON")
-	if cfy == "" || python == "" {
-		t.Skip("WINDLASS_TEST_CFY or WINDLASS_TEST_PYTHON is not set: run `make test`")
+	python := os.Getenv("WINDLASS_TEST_PYTHON")
+	if python == "" {
+		t.Skip("WINDLASS_TEST_PYTHON is not set: run `make test`")
 	}
-	home := t.TempDir()
-	address, password := startManager(t, cfy, home)
-	host, port, err := net.SplitHostPort(address)
+	runClient(t, python)
+}
+
+// The framework's client does all that, too, with the standard library alone.
+func TestOwnClient(t *testing.T) {
+	t.Parallel()
+	own, err := filepath.Abs("../../python/client")
 	if err != nil {
 		t.Fatal(err)
 	}
+	runClient(t, "python3", "PYTHONPATH="+own)
+}
+
+func runClient(t *testing.T, python string, env ...string) {
+	t.Helper()
+	cfy := os.Getenv("WINDLASS_TEST_CFY")
+	if cfy == "" {
+		t.Skip("WINDLASS_TEST_CFY is not set: run `make test`")
+	}
+	home := t.TempDir()
+	address, password := startManager(t, cfy, home)
 	script := exec.CommandContext(t.Context(), python, "../client_compat.py")
-	script.Env = append(os.Environ(), "WINDLASS_HOST="+host, "WINDLASS_PORT="+port,
-		"WINDLASS_USER=admin", "WINDLASS_PASSWORD="+password, "WINDLASS_URL=http://"+address)
+	script.Env = append(os.Environ(), "WINDLASS_USER=admin", "WINDLASS_PASSWORD="+password, "WINDLASS_URL=http://"+address)
+	script.Env = append(script.Env, env...)
 	out, err := script.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {

@@ -6,6 +6,10 @@ class VisibilityState(object):
     PRIVATE = 'private'
     TENANT = 'tenant'
     GLOBAL = 'global'
+    STATES = [PRIVATE, TENANT, GLOBAL]
+
+
+VISIBILITY_EXCEPT_PRIVATE = [VisibilityState.TENANT, VisibilityState.GLOBAL]
 
 
 class AgentState(object):

@@ -1,30 +1,97 @@
-"""Deployments, their groups, updates and modifications."""
+"""Deployments and their groups."""
+from typing import Any, Dict, List
+
+from cloudify_rest_client.labels import Label
 from cloudify_rest_client.nouns import Nouns, given
 from cloudify_rest_client.responses import ListResponse, Resource
+
+
+class Workflow(Resource):
+    """A workflow of a deployment."""
+
+    id: str
+    name: str
+    parameters: Dict[str, Any]
+    is_available: bool
+    availability_rules: Any
 
 
 class Deployment(Resource):
     """A deployment."""
 
+    _parts = {'labels': Label, 'workflows': Workflow}
+
+    id: str
+    blueprint_id: str
+    created_by: str
+    workflows: List[dict]
+    inputs: Dict[str, Any]
+    outputs: Dict[str, Any]
+    capabilities: Dict[str, Any]
+    description: str
+    site_name: str
+    visibility: str
+    runtime_only_evaluation: bool
+    labels: List[dict]
+    deployment_groups: List[str]
+    installation_status: str
+    deployment_status: str
+    sub_services_status: str
+    sub_environments_status: str
+    sub_services_count: int
+    sub_environments_count: int
+    environment_type: str
+    latest_execution_id: str
+    latest_execution_workflow_id: str
+    latest_execution_status: str
+    latest_execution_total_operations: int
+    latest_execution_finished_operations: int
+    tenant_name: str
+    display_name: str
+    policy_types: Any
+    policy_triggers: Any
+    groups: Any
+    scaling_groups: Any
+    unavailable_instances: int
+    drifted_instances: int
+
+    def is_environment(self) -> bool:
+        """Tells whether it is an environment, by its labels."""
+        return any(label.get('key') == 'csys-obj-type' and label.get('value') == 'environment'
+                   for label in self.get('labels') or [])
+
 
 class DeploymentOutputs(Resource):
-    """deployment_id, outputs."""
+    """What the outputs of a deployment are."""
+
+    deployment_id: str
+    outputs: Dict[str, Any]
 
 
 class DeploymentCapabilities(Resource):
-    """deployment_id, capabilities."""
+    """What the capabilities of a deployment are."""
+
+    deployment_id: str
+    capabilities: Dict[str, Any]
+
+
+class DeploymentScalingGroup(Resource):
+    """Nodes that are scaled together."""
+
+    name: str
+    members: List[str]
+    properties: Dict[str, Any]
 
 
 class DeploymentGroup(Resource):
     """A group of deployments."""
 
-
-class DeploymentModification(Resource):
-    """A change of how many instances there are."""
-
-
-class DeploymentUpdate(Resource):
-    """A change to another blueprint or other inputs."""
+    id: str
+    description: str
+    labels: List[dict]
+    default_blueprint_id: str
+    default_inputs: Dict[str, Any]
+    deployment_ids: List[str]
 
 
 def label_list(labels):
@@ -64,6 +131,7 @@ class DeploymentCapabilitiesClient(Nouns):
 class DeploymentScalingGroupsClient(Nouns):
 
     path = '/scaling-groups'
+    kind = DeploymentScalingGroup
 
     def list(self, blueprint_id=None, deployment_id=None, constraints=None, **params):
         answer = self.api.post('/searches' + self.path, data=given(constraints=constraints), params=dict(
@@ -75,6 +143,7 @@ class DeploymentsClient(Nouns):
 
     path = '/deployments'
     kind = Deployment
+    identifier = 'deployment_id'
 
     def __init__(self, api):
         super(DeploymentsClient, self).__init__(api)
@@ -89,8 +158,9 @@ class DeploymentsClient(Nouns):
                      labels=label_list(labels), display_name=display_name)
         return self.one(self.api.put(self.at(deployment_id), data=data, params=given(async_create=async_create)))
 
-    def delete(self, deployment_id, force=False, delete_logs=False, recursive=False, with_logs=None, **_):
-        params = {'force': force, 'delete_logs': delete_logs if with_logs is None else with_logs, 'recursive': recursive}
+    def delete(self, deployment_id, force=False, delete_db_mode=False, with_logs=False, recursive=False, delete_logs=False):
+        """Deletes a deployment, and its logs with it, if with_logs is true."""
+        params = {'force': force, 'delete_logs': with_logs or delete_logs, 'recursive': recursive}
         return self.api.delete(self.at(deployment_id), params=params)
 
     def update_labels(self, deployment_id, labels, **_):
@@ -111,6 +181,7 @@ class DeploymentGroupsClient(Nouns):
 
     path = '/deployment-groups'
     kind = DeploymentGroup
+    identifier = 'group_id'
 
     def put(self, group_id, **fields):
         return self.one(self.api.put(self.at(group_id), data=given(**fields)))
@@ -122,35 +193,7 @@ class DeploymentGroupsClient(Nouns):
         return self.one(self.api.patch(self.at(group_id), data={
             'remove': given(deployment_ids=deployment_ids, **remove)}))
 
-    def delete(self, group_id, delete_deployments=False, force=False, with_logs=False):
+    def delete(self, group_id, delete_deployments=False, force=False, with_logs=False, recursive=False):
+        """Deletes a group, and its deployments, if delete_deployments is true."""
         return self.api.delete(self.at(group_id), params={
-            'delete_deployments': delete_deployments, 'force': force, 'delete_logs': with_logs})
-
-
-class DeploymentModificationsClient(Nouns):
-
-    path = '/deployment-modifications'
-    kind = DeploymentModification
-
-    def start(self, deployment_id, nodes, context=None):
-        return self.one(self.api.post(self.path, data={
-            'deployment_id': deployment_id, 'nodes': nodes, 'context': context or {}}))
-
-    def finish(self, modification_id):
-        return self.one(self.api.post(self.at(modification_id, 'finish')))
-
-    def rollback(self, modification_id):
-        return self.one(self.api.post(self.at(modification_id, 'rollback')))
-
-
-class DeploymentUpdatesClient(Nouns):
-
-    path = '/deployment-updates'
-    kind = DeploymentUpdate
-
-    def update_with_existing_blueprint(self, deployment_id, blueprint_id=None, inputs=None, **options):
-        data = given(blueprint_id=blueprint_id, inputs=inputs, **options)
-        return self.one(self.api.post(self.at(deployment_id, 'update/initiate'), data=data))
-
-    def set_attributes(self, update_id, **attributes):
-        return self.one(self.api.patch(self.at(update_id), data=attributes))
+            'delete_deployments': delete_deployments, 'force': force, 'delete_logs': with_logs, 'recursive': recursive})

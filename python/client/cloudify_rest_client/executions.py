@@ -1,5 +1,5 @@
-"""Executions, their groups and schedules, and what they consist of."""
-import uuid
+"""Executions and their groups."""
+from typing import Any, Dict, List
 
 from cloudify_rest_client.nouns import Nouns, given
 from cloudify_rest_client.responses import Resource
@@ -7,6 +7,24 @@ from cloudify_rest_client.responses import Resource
 
 class Execution(Resource):
     """A run of a workflow."""
+
+    id: str
+    deployment_id: str
+    blueprint_id: str
+    status: str
+    status_display: str
+    error: str
+    workflow_id: str
+    parameters: Dict[str, Any]
+    is_system_workflow: bool
+    created_at: str
+    started_at: str
+    ended_at: str
+    created_by: str
+    scheduled_for: str
+    is_dry_run: bool
+    total_operations: int
+    finished_operations: int
 
     SCHEDULED = 'scheduled'
     QUEUED = 'queued'
@@ -25,23 +43,19 @@ class Execution(Resource):
 class ExecutionGroup(Resource):
     """Executions on a group of deployments."""
 
-
-class ExecutionSchedule(Resource):
-    """When to start a workflow."""
-
-
-class Operation(Resource):
-    """A task of an execution."""
-
-
-class TasksGraph(Resource):
-    """A graph of tasks."""
+    id: str
+    execution_ids: List[str]
+    status: str
+    deployment_group_id: str
+    workflow_id: str
+    concurrency: int
 
 
 class ExecutionsClient(Nouns):
 
     path = '/executions'
     kind = Execution
+    identifier = 'execution_id'
 
     def create(self, deployment_id, workflow_id, parameters=None, allow_custom_parameters=False, force=False,
                dry_run=False, queue=False, schedule=None, force_status=None, created_by=None, created_at=None,
@@ -76,14 +90,21 @@ class ExecutionsClient(Nouns):
         return self._act(execution_id, 'requeue')
 
     def delete(self, to_datetime=None, keep_last=None, **filters):
-        return self.api.delete(self.path, data=given(
+        """Deletes executions that have ended; returns how many."""
+        answer = self.api.delete(self.path, data=given(
             keep_last=keep_last, to_datetime=to_datetime.isoformat() if to_datetime else None, **filters))
+        return answer['items'][0]['count']
+
+    def should_start(self, execution_id):
+        """Whether a queued execution could start now."""
+        return self.api.get(self.at(execution_id, 'should-start'))
 
 
 class ExecutionGroupsClient(Nouns):
 
     path = '/execution-groups'
     kind = ExecutionGroup
+    identifier = 'execution_group_id'
 
     def start(self, deployment_group_id, workflow_id, force=False, default_parameters=None, parameters=None,
               concurrency=5):
@@ -98,47 +119,18 @@ class ExecutionGroupsClient(Nouns):
     def resume(self, execution_group_id, force=False):
         return self.one(self.api.post(self.at(execution_group_id), data={'action': 'force-resume' if force else 'resume'}))
 
+    def create(self, deployment_group_id, workflow_id, executions, force=False, default_parameters=None, parameters=None,
+               concurrency=5, **fields):
+        """Makes a group of executions that are there already."""
+        return self.one(self.api.post(self.path, data=given(
+            deployment_group_id=deployment_group_id, workflow_id=workflow_id, executions=executions, force=force,
+            default_parameters=default_parameters, parameters=parameters, concurrency=concurrency, **fields)))
 
-class ExecutionSchedulesClient(Nouns):
+    def set_target_group(self, execution_group_id, success_group=None, failed_group=None):
+        """Where deployments go whose executions have ended well, or not."""
+        return self.one(self.api.patch(self.at(execution_group_id), data=given(
+            success_group_id=success_group, failure_group_id=failed_group)))
 
-    path = '/execution-schedules'
-    kind = ExecutionSchedule
-
-    def create(self, schedule_id, deployment_id, workflow_id, **fields):
-        return self.one(self.api.put(
-            self.at(schedule_id), data=given(workflow_id=workflow_id, **fields), params={'deployment_id': deployment_id}))
-
-    def update(self, schedule_id, deployment_id, **fields):
-        return self.one(self.api.patch(self.at(schedule_id), data=given(**fields), params={'deployment_id': deployment_id}))
-
-    def get(self, schedule_id, deployment_id, _include=None):
-        return self.one(self.api.get(self.at(schedule_id), _include=_include, params={'deployment_id': deployment_id}))
-
-    def delete(self, schedule_id, deployment_id):
-        return self.api.delete(self.at(schedule_id), params={'deployment_id': deployment_id})
-
-
-class OperationsClient(Nouns):
-
-    path = '/operations'
-    kind = Operation
-
-    def create(self, operation_id, graph_id, name, type, parameters, dependencies, **fields):
-        return self.one(self.api.put(self.at(operation_id), data=dict(
-            given(**fields), graph_id=graph_id, name=name, type=type, parameters=parameters, dependencies=dependencies)))
-
-    def update(self, operation_id, state, **fields):
-        return self.api.patch(self.at(operation_id), data=dict(given(**fields), state=state))
-
-
-class TasksGraphClient(Nouns):
-
-    path = '/tasks_graphs'
-    kind = TasksGraph
-
-    def list(self, execution_id, name=None, _include=None):
-        return self.many(self.api.get(self.path, _include=_include, params=given(execution_id=execution_id, name=name)))
-
-    def create(self, execution_id, name, operations=None, graph_id=None, **fields):
-        return self.one(self.api.post(self.at(graph_id or uuid.uuid4()), data=given(
-            execution_id=execution_id, name=name, operations=operations, **fields)))
+    def set_concurrency(self, execution_group_id, concurrency):
+        """How many of the group may run at once; 0 pauses it."""
+        return self.one(self.api.patch(self.at(execution_group_id), data={'concurrency': concurrency}))

@@ -73,11 +73,12 @@ class HTTPClient(object):
         return self.request('DELETE', uri, data=data, **kwargs)
 
     def request(self, method, uri, data=None, params=None, headers=None, expected_status_code=None, stream=False,
-                versioned_url=True, timeout=None, **_):
+                versioned_url=True, timeout=None, url_prefix=True, **_):
         """Sends a request and returns what the JSON of the answer says.
 
         data is a dictionary, or bytes, or a file. With stream the answer itself
-        is returned, to be read and closed. An answer other than 2xx raises.
+        is returned, to be read and closed. An answer other than 2xx raises. The
+        address is below that of the API; without url_prefix, below the manager's.
         """
         body, all_headers = data, dict(self.headers, **(headers or {}))
         if isinstance(data, (dict, list)):
@@ -86,7 +87,7 @@ class HTTPClient(object):
             all_headers.setdefault('Content-Length', str(_size(data)))
             all_headers['Content-type'] = 'application/octet-stream'
         request = urllib.request.Request(
-            self._address(uri, params, versioned_url), data=body, headers=all_headers, method=method)
+            self._address(uri, params, versioned_url, url_prefix), data=body, headers=all_headers, method=method)
         try:
             answer = urllib.request.urlopen(
                 request, timeout=_seconds(timeout or self.default_timeout_sec), context=self._tls())
@@ -101,14 +102,16 @@ class HTTPClient(object):
             text = answer.read()
         return json.loads(text.decode('utf-8')) if text.strip() else None
 
-    def download(self, uri, path):
+    def download(self, uri, path, params=None):
         """Writes what uri gives to a file; returns its path."""
-        with self.get(uri, stream=True) as answer, open(path, 'wb') as target:
+        with self.get(uri, params=params, stream=True) as answer, open(path, 'wb') as target:
             shutil.copyfileobj(answer, target)
         return path
 
-    def _address(self, uri, params, versioned_url):
+    def _address(self, uri, params, versioned_url, url_prefix):
         url = self.url if versioned_url else self.url.rsplit('/', 1)[0]
+        if not url_prefix:
+            url = self.base_url
         query = []
         for key, value in dict(self.query_params, **(params or {})).items():
             for one in value if isinstance(value, (list, tuple)) else [value]:

@@ -1,4 +1,6 @@
-"""Nodes and node instances."""
+"""Nodes."""
+from typing import Any, Dict, List
+
 from cloudify_rest_client.nouns import Nouns, given
 from cloudify_rest_client.responses import Resource
 
@@ -6,9 +8,41 @@ from cloudify_rest_client.responses import Resource
 class Node(Resource):
     """A node of a deployment."""
 
+    id: str
+    deployment_id: str
+    created_by: str
+    properties: Dict[str, Any]
+    operations: Dict[str, dict]
+    relationships: List[dict]
+    blueprint_id: str
+    plugins: List[dict]
+    number_of_instances: int
+    planned_number_of_instances: int
+    deploy_number_of_instances: int
+    unavailable_instances: int
+    drifted_instances: int
+    host_id: str
+    type_hierarchy: List[str]
+    type: str
 
-class NodeInstance(Resource):
-    """An instance of a node."""
+
+class NodeTypes(Resource):
+    """A type that nodes of deployments have."""
+
+    id: str
+    deployment_id: str
+    type: str
+
+
+class NodeTypesClient(Nouns):
+
+    path = '/node-types'
+    kind = NodeTypes
+
+    def list(self, node_type=None, constraints=None, **params):
+        """The types of the nodes of deployments that match the constraints."""
+        params.update(given(_search=node_type))
+        return self.many(self.api.post('/searches' + self.path, data=given(constraints=constraints), params=params))
 
 
 class NodesClient(Nouns):
@@ -16,17 +50,21 @@ class NodesClient(Nouns):
     path = '/nodes'
     kind = Node
 
+    def __init__(self, api):
+        super(NodesClient, self).__init__(api)
+        self.types = NodeTypesClient(api)
+
     def get(self, deployment_id, node_id, _include=None, evaluate_functions=False, **params):
-        """The node; a LookupError if there is none."""
+        """The node; None if there is none."""
         answer = self.api.get(self.path, _include=_include, params=dict(
             params, deployment_id=deployment_id, id=node_id, _evaluate_functions=evaluate_functions))
-        if not answer['items']:
-            raise LookupError('deployment {0} has no node {1}'.format(deployment_id, node_id))
-        return self.kind(answer['items'][0])
+        return self.kind(answer['items'][0]) if answer['items'] else None
 
-    def list(self, deployment_id=None, node_id=None, evaluate_functions=None, **params):
-        params.update(given(deployment_id=deployment_id, id=node_id, _evaluate_functions=evaluate_functions))
-        return super(NodesClient, self).list(**params)
+    def list(self, _include=None, filter_rules=None, constraints=None, **params):
+        """A page of nodes. Further parameters are filters: deployment_id, node_id; and evaluate_functions."""
+        params.update(given(id=params.pop('node_id', None), _evaluate_functions=params.pop('evaluate_functions', None)))
+        return super(NodesClient, self).list(
+            _include=_include, filter_rules=filter_rules, constraints=constraints, **params)
 
     def update(self, deployment_id, node_id, **fields):
         return self.api.patch(self.at(deployment_id, node_id), data=fields)
@@ -36,34 +74,3 @@ class NodesClient(Nouns):
 
     def create_many(self, deployment_id, nodes):
         return self.api.post(self.path, data={'deployment_id': deployment_id, 'nodes': nodes})
-
-
-class NodeInstancesClient(Nouns):
-
-    path = '/node-instances'
-    kind = NodeInstance
-
-    def get(self, node_instance_id, _include=None, evaluate_functions=False):
-        return self.one(self.api.get(self.at(node_instance_id), _include=_include, params={
-            '_evaluate_functions': evaluate_functions}))
-
-    def list(self, deployment_id=None, node_id=None, node_name=None, **params):
-        params.update(given(deployment_id=deployment_id, node_id=node_id or node_name))
-        return super(NodeInstancesClient, self).list(**params)
-
-    def update(self, node_instance_id, state=None, runtime_properties=None, system_properties=None,
-               relationships=None, version=1, force=False):
-        """Stores what is given, if nobody changed the instance since version."""
-        data = given(state=state, runtime_properties=runtime_properties, system_properties=system_properties,
-                     relationships=relationships)
-        return self.one(self.api.patch(self.at(node_instance_id), data=dict(data, version=version),
-                                       params={'force': True} if force else None))
-
-    def search(self, ids, all_tenants=False):
-        return self.many(self.api.post('/searches/node-instances', data={
-            'filter_rules': [{'key': 'id', 'values': ids, 'operator': 'any_of', 'type': 'attribute'}]},
-            params={'_all_tenants': all_tenants}))
-
-    def create_many(self, deployment_id, node_instances):
-        answer = self.api.post(self.path, data={'deployment_id': deployment_id, 'node_instances': node_instances})
-        return [self.kind(item) for item in answer['items']]

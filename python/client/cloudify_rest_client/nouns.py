@@ -12,6 +12,7 @@ class Nouns(object):
 
     path = ''
     kind = Resource
+    identifier = 'id'  # what get and delete may call the id, too
 
     def __init__(self, api):
         self.api = api
@@ -26,10 +27,17 @@ class Nouns(object):
     def many(self, answer):
         return ListResponse([self.kind(item) for item in answer['items']], answer.get('metadata'))
 
-    def get(self, id, _include=None, **params):
-        return self.one(self.api.get(self.at(id), _include=_include, params=params))
+    def _named(self, id, params):
+        id = params.pop(self.identifier, id)
+        if id is None:
+            raise TypeError('{0} is missing'.format(self.identifier))
+        return id
 
-    def list(self, _include=None, sort=None, is_descending=False, filter_rules=None, filter_id=None, constraints=None,
+    def get(self, id=None, _include=None, **params):
+        """One of them by its id, with the fields in _include or all."""
+        return self.one(self.api.get(self.at(self._named(id, params)), _include=_include, params=params))
+
+    def list(self, _include=None, sort=None, is_descending=False, filter_id=None, filter_rules=None, constraints=None,
              **params):
         """A page of them. Further parameters are filters: field='value'."""
         if sort:
@@ -43,5 +51,6 @@ class Nouns(object):
             return self.many(self.api.post('/searches' + self.path, data=data, params=params))
         return self.many(self.api.get(self.path, _include=_include, params=params))
 
-    def delete(self, id, **params):
-        return self.api.delete(self.at(id), params=params)
+    def delete(self, id=None, **params):
+        """Deletes one of them by its id."""
+        return self.api.delete(self.at(self._named(id, params)), params=params)

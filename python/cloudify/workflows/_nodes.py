@@ -400,6 +400,9 @@ class ModificationNodes(WorkflowNodesAndInstancesContainer):
     instance.modification tells which is which.
     """
 
+    def refresh_node_instances(self) -> None:
+        """They stay as they were when the modification began."""
+
     def __init__(self, ctx, facts):
         view = copy.copy(ctx)  # looks instances up here
         view._container = self
@@ -408,6 +411,10 @@ class ModificationNodes(WorkflowNodesAndInstancesContainer):
 
 class Modification(object):
     """A change of how many instances there are, between its start and its end."""
+
+    id: str
+    added: ModificationNodes
+    removed: ModificationNodes
 
     def __init__(self, ctx, facts):
         self.workflow_ctx = self.ctx = ctx

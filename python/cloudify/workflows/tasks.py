@@ -311,10 +311,13 @@ class RemoteWorkflowTask(WorkflowTask):
 
     kind = 'RemoteWorkflowTask'
 
-    def __init__(self, kwargs, cloudify_context, workflow_context, task_queue=None, task_target=None, **options):
-        super(RemoteWorkflowTask, self).__init__(workflow_context, **options)
+    def __init__(self, kwargs, cloudify_context, workflow_context, task_id=None, task_queue=None, task_target=None,
+                 **options):
+        super(RemoteWorkflowTask, self).__init__(workflow_context, task_id, **options)
         self._kwargs = kwargs
         self._context = cloudify_context
+        self.queue = task_queue
+        self.target = task_target
 
     @property
     def name(self):
@@ -357,8 +360,12 @@ class LocalWorkflowTask(WorkflowTask):
 
     kind = 'local'
 
-    def __init__(self, local_task, workflow_context, node=None, kwargs=None, name=None, **options):
-        super(LocalWorkflowTask, self).__init__(workflow_context, **options)
+    def __init__(self, local_task, workflow_context, node=None, info=None, total_retries=DEFAULT_TOTAL_RETRIES,
+                 retry_interval=DEFAULT_RETRY_INTERVAL, send_task_events=DEFAULT_SEND_TASK_EVENTS, kwargs=None,
+                 task_id=None, name=None, **options):
+        super(LocalWorkflowTask, self).__init__(
+            workflow_context, task_id, info, total_retries=total_retries, retry_interval=retry_interval,
+            send_task_events=send_task_events, **options)
         self.local_task = local_task
         self.node = node
         self.kwargs = kwargs or {}

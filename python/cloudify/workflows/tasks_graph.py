@@ -227,8 +227,8 @@ class SubgraphTask(tasks.WorkflowTask):
 
     kind = 'SubgraphTask'
 
-    def __init__(self, graph, task_id=None, info=None, on_success=None, on_failure=None,
-                 total_retries=tasks.DEFAULT_SUBGRAPH_TOTAL_RETRIES, retry_interval=tasks.DEFAULT_RETRY_INTERVAL,
+    def __init__(self, graph, workflow_context=None, task_id=None, total_retries=tasks.DEFAULT_SUBGRAPH_TOTAL_RETRIES,
+                 info=None, on_success=None, on_failure=None, retry_interval=tasks.DEFAULT_RETRY_INTERVAL,
                  send_task_events=tasks.DEFAULT_SEND_TASK_EVENTS, **_):
         super(SubgraphTask, self).__init__(
             graph.ctx, task_id, info, on_success, on_failure, total_retries, retry_interval,

@@ -14,6 +14,8 @@ from cloudify.workflows._nodes import (  # noqa: F401
     CloudifyWorkflowNode, CloudifyWorkflowNodeInstance, CloudifyWorkflowRelationship,
     CloudifyWorkflowRelationshipInstance, Modification, ModificationNodes, WorkflowNodesAndInstancesContainer)
 from cloudify.workflows._running import Run, raise_failure
+from cloudify.workflows.tasks import (  # noqa: F401
+    DEFAULT_RETRY_INTERVAL, DEFAULT_SEND_TASK_EVENTS, DEFAULT_SUBGRAPH_TOTAL_RETRIES, DEFAULT_TOTAL_RETRIES)
 from cloudify.workflows.tasks_graph import TaskDependencyGraph
 
 __getattr__ = _gaps.filler(__name__)
@@ -286,7 +288,8 @@ class CloudifyWorkflowContext(object):
         """Stores what is given of an instance now."""
         if system_properties is not None or relationships is not None:
             self.internal.handler.rest_client.node_instances.update(
-                node_instance_id, state, runtime_properties, system_properties, relationships, version, force)
+                node_instance_id, state=state, runtime_properties=runtime_properties, system_properties=system_properties,
+                relationships=relationships, version=version, force=force)
         else:
             if state is not None:
                 self._run_alone(tasks.SetNodeInstanceStateTask(node_instance_id, state, workflow_context=self)).get()
