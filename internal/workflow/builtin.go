@@ -43,12 +43,11 @@ func Handlers(d *Deployment, ignore bool) map[string]graph.HandlerFunc {
 			}
 			return graph.Answer{Decision: graph.Retry, IgnoreTotal: true}
 		},
-		handlerReinstall: retryHandler(b, "reinstall_", handlerReinstall, func(s *sequencer) {
-			s.out.add(s.ev("Node lifecycle failed. Attempting to re-run node lifecycle"))
-			s.uninstall()
-			s.install()
+		handlerReinstall: retryHandler(b, "reinstall_", downAndUp),
+		handlerUninstall: retryHandler(b, "", func(b *builder, g *graph.Graph, sub *graph.Task, i *Instance) error {
+			_, err := fill(b, g, sub, i, (*sequencer).uninstall)
+			return err
 		}),
-		handlerUninstall: retryHandler(b, "", handlerUninstall, func(s *sequencer) { s.uninstall() }),
 		handlerStatus:    checked(keepStatus),
 		handlerDrift:     checked(keepDrift),
 		handlerHealed:    noting(onSuccess, healed),
@@ -84,7 +83,7 @@ func truthy(v any) bool {
 
 // retryHandler puts a new subgraph in the place of a failed one, as long as
 // subgraph retries are left.
-func retryHandler(b *builder, prefix, name string, build func(*sequencer)) graph.HandlerFunc {
+func retryHandler(b *builder, prefix string, build func(*builder, *graph.Graph, *graph.Task, *Instance) error) graph.HandlerFunc {
 	return func(g *graph.Graph, t *graph.Task) graph.Answer {
 		id, _ := t.OnFailure.Args["instance"].(string)
 		i := b.d.Instance(id)
@@ -97,12 +96,30 @@ func retryHandler(b *builder, prefix, name string, build func(*sequencer)) graph
 		// up again, as far as operations are mapped.
 		fresh := *i
 		fresh.State = ""
-		if _, err := fill(b, g, sub, &fresh, build); err != nil {
+		if err := build(b, g, sub, &fresh); err != nil {
 			g.Remove(sub)
 			return graph.Answer{Decision: graph.Fail}
 		}
 		return graph.Answer{Decision: graph.Retry, Replaced: sub}
 	}
+}
+
+// downAndUp fills a subgraph with two more, which take an instance down and
+// bring it up again.
+func downAndUp(b *builder, g *graph.Graph, sub *graph.Task, i *Instance) error {
+	seq := g.NewSequence(sub)
+	seq.Add(b.event(i, "Node lifecycle failed. Attempting to re-run node lifecycle"))
+	for _, step := range []struct {
+		name  string
+		build func(*sequencer)
+	}{{i.ID, (*sequencer).uninstall}, {"install_" + i.ID, (*sequencer).install}} {
+		inner := g.AddSubgraph(sub, step.name, 0)
+		if _, err := fill(b, g, inner, i, step.build); err != nil {
+			return err
+		}
+		seq.Add(inner)
+	}
+	return nil
 }
 
 // Mapping is where the built-in workflows are mapped: plugin default_workflows.

@@ -51,7 +51,7 @@ func (p *processor) cleanUp(g *graph.Graph, install *graph.Task, i *Instance) er
 	if s.err != nil || len(s.out) == 0 {
 		return s.err
 	}
-	sub := g.AddSubgraph(nil, "resume_cleanup_"+i.ID, 0)
+	sub := g.AddSubgraph(g.Get(install.Container), "resume_cleanup_"+i.ID, 0)
 	sub.OnFailure = &graph.Handler{Name: handlerCleanups, Ignores: true}
 	seq := g.NewSequence(sub)
 	seq.Add(s.ev("Rolling back prior to resuming install"))
@@ -65,6 +65,9 @@ func (p *processor) cleanUp(g *graph.Graph, install *graph.Task, i *Instance) er
 	}
 	seq.Add(s.ev("Finished rolling back, now resuming install"))
 	for _, id := range g.Dependencies(install.ID) {
+		if id == install.Container {
+			continue // it is in there, too
+		}
 		if err := g.Depend(sub, g.Get(id)); err != nil {
 			return err
 		}

@@ -17,7 +17,9 @@ func TestResumedInstallTranscripts(t *testing.T) {
 		nodes func(nodes map[string]*Node)
 		fail  map[string]int // of the first install
 		again map[string]int // of the resumed one
+		tries int            // of a whole instance, beside the first
 	}{
+		"in_a_retry": {fail: map[string]int{"server_1 start": 4}, tries: 1},
 		"start":  {fail: map[string]int{"server_1 start": 2}},
 		"create": {fail: map[string]int{"server_1 create": 2}},
 		"created_without_delete": {fail: map[string]int{"server_1 create": 2}, nodes: func(n map[string]*Node) {
@@ -39,6 +41,7 @@ func TestResumedInstallTranscripts(t *testing.T) {
 			for _, name := range []string{"prestop", "delete", "postdelete"} {
 				d.Nodes["server"].Operations[lifecycle+name] = &plan.Operation{Plugin: "script", Operation: "run." + name, Inputs: value.Map{}}
 			}
+			d.Settings.SubgraphRetries = tc.tries
 			if tc.nodes != nil {
 				tc.nodes(d.Nodes)
 			}

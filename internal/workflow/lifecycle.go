@@ -438,7 +438,13 @@ func (p *processor) reconnect(
 		if !acted[r.TargetID] && !slices.Contains(p.modified[i.NodeID], r.TargetName) {
 			continue
 		}
-		for _, t := range s.both(r, relLife+name) {
+		tasks := s.both(r, relLife+name)
+		if len(tasks) == 0 && b.ignore {
+			// The original's subgraphs show up in events even if there is nothing in
+			// them to run, as long as failures in them are ignored.
+			tasks = append(tasks, &graph.Task{Kind: graph.NOP, Name: "NOP", OnFailure: &graph.Handler{Name: handlerIgnore, Ignores: true}})
+		}
+		for _, t := range tasks {
 			seq.Add(t)
 		}
 	}
