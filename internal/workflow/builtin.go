@@ -48,9 +48,9 @@ func Handlers(d *Deployment, ignore bool) map[string]graph.HandlerFunc {
 			_, err := fill(b, g, sub, i, (*sequencer).uninstall)
 			return err
 		}),
-		handlerStatus:    checked(keepStatus),
-		handlerDrift:     checked(keepDrift),
-		handlerHealed:    noting(onSuccess, healed),
+		handlerStatus: checked(keepStatus),
+		handlerDrift:  checked(keepDrift),
+		handlerHealed: noting(onSuccess, healed),
 		handlerHealFailed: noting(onFailure, func(id string) SystemChange {
 			return set(id, healFailedKey, d.ExecutionID)
 		}),

@@ -20,8 +20,8 @@ func TestResumedInstallTranscripts(t *testing.T) {
 		tries int            // of a whole instance, beside the first
 	}{
 		"in_a_retry": {fail: map[string]int{"server_1 start": 4}, tries: 1},
-		"start":  {fail: map[string]int{"server_1 start": 2}},
-		"create": {fail: map[string]int{"server_1 create": 2}},
+		"start":      {fail: map[string]int{"server_1 start": 2}},
+		"create":     {fail: map[string]int{"server_1 create": 2}},
 		"created_without_delete": {fail: map[string]int{"server_1 create": 2}, nodes: func(n map[string]*Node) {
 			delete(n["server"].Operations, lifecycle+"delete")
 			delete(n["server"].Operations, lifecycle+"postdelete")

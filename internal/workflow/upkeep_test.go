@@ -88,9 +88,17 @@ func TestUpkeepTranscripts(t *testing.T) {
 		"scale_unknown":       {workflow: "scale_entity", parameters: scaling("nothing", int64(1), nil)},
 		"uninstall_recursive": {workflow: "uninstall", parameters: map[string]any{"recursive": true, "node_ids": []any{"app"}}},
 		"agents_none":         {workflow: "validate_agents", prepare: func(s *stage) { s.d.Nodes["host"].Properties = map[string]any{"install_agent": false} }},
-		"agents_refused":      {workflow: "install_new_agents", prepare: func(s *stage) { s.d.Nodes["host"].Properties = map[string]any{"install_agent": true} }},
-		"agents_not_hosts":    {workflow: "install_new_agents", parameters: map[string]any{"node_ids": []any{"app", "host"}}},
-		"update_properties":   {workflow: "update", prepare: func(s *stage) { s.update = changed("app") }},
+		"agents_stopped":      {workflow: "install_new_agents", prepare: withAgent("created")},
+		"agents_installed": {workflow: "install_new_agents", prepare: withAgent("started"), parameters: map[string]any{
+			"install_agent_timeout": int64(9), "manager_ip": "", "manager_certificate": "", "stop_old_agent": true}},
+		"agents_only_checked": {workflow: "install_new_agents", prepare: withAgent("started"), parameters: map[string]any{"install": false}},
+		"agents_broken": {workflow: "install_new_agents", parameters: map[string]any{"node_ids": []any{"host"}}, prepare: func(s *stage) {
+			withAgent("started")(s)
+			s.fail = map[string]int{"host_1 validate_amqp": 9}
+		}},
+		"agents_validated":  {workflow: "validate_agents", prepare: withAgent("started"), parameters: map[string]any{"install_methods": []any{"remote"}}},
+		"agents_not_hosts":  {workflow: "install_new_agents", parameters: map[string]any{"node_ids": []any{"app", "host"}}},
+		"update_properties": {workflow: "update", prepare: func(s *stage) { s.update = changed("app") }},
 		"update_drifted": {workflow: "update", prepare: func(s *stage) {
 			s.update, s.result = changed("app"), map[string]any{"app_1 check_drift": "port"}
 		}},
@@ -127,6 +135,20 @@ func TestUpkeepTranscripts(t *testing.T) {
 			}
 			golden(t, name, strings.Join(s.lines, "\n")+"\n")
 		})
+	}
+}
+
+// withAgent gives the host an agent, and operations for it.
+func withAgent(state string) func(s *stage) {
+	return func(s *stage) {
+		s.d.Instance("host_1").State = state
+		host := s.d.Nodes["host"]
+		host.Properties, host.Operations = map[string]any{"install_agent": true}, map[string]*plan.Operation{}
+		for _, name := range []string{agentIface + "validate_amqp", agentIface + "create_amqp", monitorIf + "start"} {
+			host.Operations[name] = &plan.Operation{Plugin: "script", Operation: "run", Inputs: value.Map{"manager_ip": "here"}}
+		}
+		delete(host.Operations[agentIface+"validate_amqp"].Inputs, "manager_ip")
+		s.d.Nodes["server"].Operations[monitoring+"start"] = &plan.Operation{Plugin: "script", Operation: "run", Inputs: value.Map{}}
 	}
 }
 

@@ -5,7 +5,7 @@ manager, which its blueprint has to say. There is nothing to take away again.
 """
 from cloudify import exceptions
 
-MODULE = 'cloudify_agent.installer.operations'
+MODULES = ('cloudify_agent.installer.operations', 'cloudify_agent.operations')
 
 
 def _refuse(ctx=None, **_):
@@ -23,5 +23,5 @@ _nothing.resumable = _refuse.resumable = True
 
 
 def operation(name):
-    """The operation of that name of the plugin agent."""
+    """The operation of that name, in any module of the plugin agent."""
     return _nothing if name in ('stop', 'delete') else _refuse

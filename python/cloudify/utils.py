@@ -160,7 +160,7 @@ def get_func(task_name):
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
-        if module_name == _agents.MODULE:
+        if module_name in _agents.MODULES:
             return _agents.operation(name)
         raise exceptions.NonRecoverableError('No module named {0} ({1})'.format(module_name, error))
     if not hasattr(module, name):
