@@ -66,7 +66,7 @@ func TestScriptsBesideTheOriginal(t *testing.T) {
 		t.Skip("WINDLASS_TEST_PYTHON is not set: run `make test`")
 	}
 	p := params()
-	for _, pattern := range []string{"testdata/flow*.txtar", "testdata/python.txtar"} {
+	for _, pattern := range []string{"testdata/flow*.txtar", "testdata/guide.txtar", "testdata/python.txtar"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
