@@ -44,26 +44,26 @@ func invalidPlugin(format string, args ...any) error {
 // UploadPlugins stores the plugins of an upload. Of a bundle, plugins that the
 // tenant has already are left out; if it has all of them, and for a plugin that
 // comes alone, that is a conflict. Nothing is stored of an upload with a part
-// that is no plugin.
-func (s *Service) UploadPlugins(ctx context.Context, u PluginUpload) ([]store.Plugin, error) {
+// that is no plugin. bundle tells whether it was one.
+func (s *Service) UploadPlugins(ctx context.Context, u PluginUpload) (plugins []store.Plugin, bundle bool, err error) {
 	received, err := s.library.Receive(u.Archive)
 	if err != nil {
-		return nil, invalidPlugin("input can be only a wagon or a zip file. %s", err)
+		return nil, false, invalidPlugin("input can be only a wagon or a zip file. %s", err)
 	}
 	defer received.Discard()
 	dir, err := os.MkdirTemp(s.library.path("incoming"), "plugin-*")
 	if err != nil {
-		return nil, fmt.Errorf("take in a plugin: %w", err)
+		return nil, false, fmt.Errorf("take in a plugin: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	packed, err := plugin.Unbundle(received.file.Name(), dir)
 	if errors.Is(err, plugin.ErrInvalid) {
-		return nil, invalidPlugin("%s", pluginFault(err))
+		return nil, false, invalidPlugin("%s", pluginFault(err))
 	} else if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if len(packed) > 1 && (u.ID != "" || len(u.Documents) > 0) {
-		return nil, invalidPlugin("The archive is a bundle of %d plugins: an id or documents can't be given for all of them", len(packed))
+		return nil, false, invalidPlugin("The archive is a bundle of %d plugins: an id or documents can't be given for all of them", len(packed))
 	}
 	arrivals := make([]arrival, len(packed))
 	for i, p := range packed {
@@ -72,10 +72,12 @@ func (s *Service) UploadPlugins(ctx context.Context, u PluginUpload) ([]store.Pl
 			name = filepath.Base(p.Path)
 		}
 		if arrivals[i], err = s.examine(u, p, name, received.Suffix); err != nil {
-			return nil, err
+			return nil, false, err
 		}
+		bundle = bundle || p.Listed
 	}
-	return s.keepPlugins(ctx, arrivals)
+	plugins, err = s.keepPlugins(ctx, arrivals)
+	return plugins, bundle, err
 }
 
 // arrival is a plugin that is about to be stored.

@@ -19,6 +19,8 @@ type Packed struct {
 	Path string   // its archive
 	YAML []string // its documents, as files; none if they are in the archive
 	Icon string   // a picture, as a file; "" if there is none
+	// Listed tells that it came in a bundle, which lists its plugins.
+	Listed bool
 }
 
 // Unbundle takes an upload apart: a zip with one wagon, wheel or source archive
@@ -44,7 +46,11 @@ func unbundle(file, dir string) ([]Packed, error) {
 	case len(c.packages) == 0 && len(c.wagons) == 0:
 		return []Packed{{Path: file}}, nil
 	case c.list != "":
-		return a.caravan(c.list, dir)
+		listed, err := a.caravan(c.list, dir)
+		for i := range listed {
+			listed[i].Listed = true
+		}
+		return listed, err
 	case len(c.wagons) > 1 || len(c.wagons) == 0 && len(c.packages) > 1:
 		return nil, invalid("Archive must include one wgn file; this one has %d", max(len(c.wagons), len(c.packages)))
 	}

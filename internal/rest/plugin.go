@@ -15,7 +15,7 @@ import (
 
 // Plugins is what the API needs of the catalog room for plugins.
 type Plugins interface {
-	UploadPlugins(ctx context.Context, u catalog.PluginUpload) ([]store.Plugin, error)
+	UploadPlugins(ctx context.Context, u catalog.PluginUpload) (plugins []store.Plugin, bundle bool, err error)
 	DeletePlugin(ctx context.Context, tenant, id string, force bool) error
 	// PluginArchive opens a plugin's archive, or a zip with all that came with
 	// it, and names it; the caller closes it.

@@ -127,6 +127,15 @@ func TestPluginUploads(t *testing.T) {
 		t.Errorf("%v", made)
 	}
 	a.do(ask{method: "POST", path: "/plugins", body: bundle}).refused("conflict_error", "already exists")
+	// Clients expect a list of every bundle, also where one plugin is new.
+	bundle = zipped(t, map[string]string{
+		"c/METADATA": "demo.wgn: plugin.yaml\nlast.wgn: plugin.yaml\n", "c/demo.wgn": wagon(t, "demo-plugin", "1.0"),
+		"c/last.wgn": wagon(t, "last", "1.0"), "c/plugin.yaml": pluginText,
+	})
+	made = a.do(ask{method: "POST", path: "/plugins", body: bundle}).is(http.StatusCreated).object()
+	if items, _ := made["items"].([]any); len(items) != 1 || items[0].(object)["package_name"] != "last" {
+		t.Errorf("%v", made)
+	}
 }
 
 func TestPluginLists(t *testing.T) {

@@ -168,11 +168,11 @@ func (s *server) uploadPlugin(w http.ResponseWriter, r *request) error {
 	if u.Archive == nil {
 		return fail("upload_missing_file", "Missing plugin archive in the request's body, and no plugin_archive_url is given")
 	}
-	plugins, err := s.Plugins.UploadPlugins(r.Context(), u)
+	plugins, bundle, err := s.Plugins.UploadPlugins(r.Context(), u)
 	if err != nil {
 		return err
 	}
-	if len(plugins) == 1 {
+	if !bundle && len(plugins) == 1 {
 		return replyOne(w, r, http.StatusCreated, pluginShape, plugins[0])
 	}
 	return replyPlugins(w, r, plugins)
