@@ -226,6 +226,9 @@ func (a *app) validatePluginCommand() *cobra.Command {
 		if report.Fits() {
 			o["python"] = report.Interpreter.Version()
 		}
+		if m.Program {
+			o["python"] = "none is needed"
+		}
 		if a.json {
 			err = a.printJSON(o)
 		} else {

@@ -200,7 +200,7 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	}
 	m.plugins.workers = m.python
 	m.programs, err = stdio.New(stdio.Config{
-		Root: filepath.Join(m.config.DataDir, "programs"), Logger: m.log, Folder: protocolPlugins{library}.folder, Others: m.python,
+		Root: filepath.Join(m.config.DataDir, "programs"), Logger: m.log, Folder: programs{m.plugins.environments}.folder, Others: m.python,
 		Bin: m.scripts.Bin(),
 	})
 	if err != nil {

@@ -2,36 +2,19 @@ package manager
 
 import (
 	"context"
-	"fmt"
-	"path/filepath"
-	"strings"
 
-	"windlass/internal/catalog"
 	"windlass/internal/operation"
-	"windlass/internal/operation/stdio"
+	"windlass/internal/operation/python"
+	"windlass/internal/plugin"
 )
 
-// protocolPlugins finds the plugins of blueprints that are programs which speak
-// the plugin protocol.
-type protocolPlugins struct{ library *catalog.Library }
+// programs finds the plugins that are programs which speak the plugin protocol,
+// of blueprints and uploaded ones.
+type programs struct{ environments *plugin.Environments }
 
-// folder is the plugin's folder in the blueprint; "" if the plugin is of another
-// kind.
-func (p protocolPlugins) folder(ctx context.Context, req *operation.Request) (string, error) {
-	if req.Plugin.Source == nil {
-		return "", nil
-	}
-	source := filepath.FromSlash(*req.Plugin.Source)
-	if source == "" || strings.Contains(source, "://") || !filepath.IsLocal(source) {
-		return "", nil
-	}
-	dir, err := p.library.BlueprintDir(ctx, req.Tenant, req.BlueprintID)
-	if err != nil {
-		return "", fmt.Errorf("find plugin %s: %w", req.Plugin.Name, err)
-	}
-	folder := filepath.Join(dir, "plugins", source)
-	if !stdio.HasManifest(folder) {
-		return "", nil
-	}
-	return folder, nil
+// folder is where the plugin's program is; "" if the plugin is of another kind.
+func (p programs) folder(ctx context.Context, req *operation.Request) (string, error) {
+	return p.environments.Program(ctx, python.Query{
+		Tenant: req.Tenant, DeploymentID: req.DeploymentID, BlueprintID: req.BlueprintID, Plugin: req.Plugin,
+	})
 }

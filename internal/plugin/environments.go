@@ -72,8 +72,28 @@ var ownPlugins = []string{
 // Own tells whether a plugin of that name comes with the manager.
 func Own(name string) bool { return slices.Contains(ownPlugins, name) }
 
+// Program is the folder of a plugin that is a program which speaks the plugin
+// protocol, installed if it wasn't; "" if it is of another kind.
+func (e *Environments) Program(ctx context.Context, q python.Query) (folder string, err error) {
+	i, err := e.find(ctx, q, func(u Uploaded) bool { return u.Metadata.Kind == Source })
+	return i.Program, err
+}
+
 // Environment implements python.Environments.
 func (e *Environments) Environment(ctx context.Context, q python.Query) (python.Environment, error) {
+	i, err := e.find(ctx, q, func(Uploaded) bool { return true })
+	if err != nil {
+		return python.Environment{}, err
+	}
+	if i.Program != "" {
+		return python.Environment{}, unusable("the plugin %s is a program, which has operations only: there is no Python function in it", q.Plugin.Name)
+	}
+	return environment(i), nil
+}
+
+// find returns where a plugin is installed, and installs it if it wasn't. Of
+// uploaded plugins only those that are wanted are installed; others are nothing.
+func (e *Environments) find(ctx context.Context, q python.Query, wanted func(Uploaded) bool) (Installed, error) {
 	p := q.Plugin
 	if Own(p.Name) {
 		return plain, nil
@@ -81,11 +101,14 @@ func (e *Environments) Environment(ctx context.Context, q python.Query) (python.
 	if p.PackageName != nil && *p.PackageName != "" && e.Catalog != nil {
 		found, ok, err := e.choose(ctx, q.Tenant, p)
 		if err != nil {
-			return python.Environment{}, fmt.Errorf("look for the plugin %s: %w", p.Name, err)
+			return Installed{}, fmt.Errorf("look for the plugin %s: %w", p.Name, err)
+		}
+		if ok && !wanted(found) {
+			return Installed{}, nil
 		}
 		if ok {
 			i, err := e.Install(ctx, found)
-			return environment(i), verdict(err)
+			return i, verdict(err)
 		}
 	}
 	if p.Source != nil && *p.Source != "" {
@@ -94,11 +117,11 @@ func (e *Environments) Environment(ctx context.Context, q python.Query) (python.
 	if p.PackageName == nil || *p.PackageName == "" || !p.Install {
 		return plain, nil
 	}
-	wanted := *p.PackageName
+	name := *p.PackageName
 	if p.PackageVersion != nil && *p.PackageVersion != "" {
-		wanted += " " + *p.PackageVersion
+		name += " " + *p.PackageVersion
 	}
-	return python.Environment{}, unusable("No source or managed plugin found for %s (package %s): upload it with cfy plugins upload", p.Name, wanted)
+	return Installed{}, unusable("No source or managed plugin found for %s (package %s): upload it with cfy plugins upload", p.Name, name)
 }
 
 // choose returns the newest uploaded plugin that fits this machine; the newest
@@ -122,7 +145,18 @@ func (e *Environments) choose(ctx context.Context, tenant string, p plan.Plugin)
 }
 
 // plain is the environment without any plugin: what the interpreter has itself.
-var plain = python.Environment{Key: "python"}
+var plain = Installed{Key: "python"}
+
+// inPlace is a folder of modules, or of a program, that is used where it is.
+func inPlace(folder string) Installed {
+	i := Installed{Key: folder}
+	if _, err := os.Stat(filepath.Join(folder, programManifest)); err == nil {
+		i.Program = folder
+	} else {
+		i.Path = []string{folder}
+	}
+	return i
+}
 
 // Install installs an uploaded plugin, unless it is installed already.
 func (e *Environments) Install(ctx context.Context, u Uploaded) (Installed, error) {
@@ -161,7 +195,12 @@ func environment(i Installed) python.Environment {
 }
 
 // EnvironmentKey is the key of the environment that the installation is.
-func (i Installed) EnvironmentKey() string { return i.Dir + "#" + i.Key }
+func (i Installed) EnvironmentKey() string {
+	if i.Dir == "" { // it is used where it is
+		return i.Key
+	}
+	return i.Dir + "#" + i.Key
+}
 
 // verdict tells operations that trying again won't help, where that is so.
 func verdict(err error) error {
@@ -175,17 +214,17 @@ func verdict(err error) error {
 // fromSource installs a plugin for one deployment: from a URL, or from the
 // folder plugins of its blueprint, where it lies as a folder or an archive. A
 // folder that is no package is used where it is.
-func (e *Environments) fromSource(ctx context.Context, q python.Query) (python.Environment, error) {
+func (e *Environments) fromSource(ctx context.Context, q python.Query) (Installed, error) {
 	source := *q.Plugin.Source
 	if u, err := url.Parse(source); err == nil && (u.Scheme == "http" || u.Scheme == "https" || u.Scheme == "ftp") {
 		return e.forDeployment(ctx, q, source, func() (string, func(), error) { return e.download(ctx, q, source) })
 	}
 	path, err := e.inBlueprint(ctx, q, source)
 	if err != nil {
-		return python.Environment{}, err
+		return Installed{}, err
 	}
 	if isPlainFolder(path) {
-		return python.Environment{Key: path, Path: []string{path}}, nil
+		return inPlace(path), nil
 	}
 	return e.forDeployment(ctx, q, path, func() (string, func(), error) { return path, func() {}, nil })
 }
@@ -194,14 +233,14 @@ func (e *Environments) fromSource(ctx context.Context, q python.Query) (python.E
 // done already: origin names where it comes from.
 func (e *Environments) forDeployment(
 	ctx context.Context, q python.Query, origin string, open func() (path string, done func(), err error),
-) (python.Environment, error) {
+) (Installed, error) {
 	scope := Scope{Tenant: q.Tenant, DeploymentID: q.DeploymentID}
 	if i, err := e.Store.From(scope, origin); err == nil {
-		return environment(i), nil
+		return i, nil
 	}
 	path, done, err := open()
 	if err != nil {
-		return python.Environment{}, err
+		return Installed{}, err
 	}
 	defer done()
 	r := Request{Scope: scope, Path: path, ID: "source-" + q.DeploymentID + "-" + shortHash(origin), Origin: origin}
@@ -209,7 +248,7 @@ func (e *Environments) forDeployment(
 		r.Arguments = strings.Fields(*q.Plugin.InstallArguments)
 	}
 	i, err := e.Store.Install(ctx, r)
-	return environment(i), verdict(err)
+	return i, verdict(err)
 }
 
 func (e *Environments) download(ctx context.Context, q python.Query, source string) (string, func(), error) {

@@ -220,9 +220,31 @@ var (
 	configField  = regexp.MustCompile(`^(name|version|python_requires)\s*=\s*(\S.*?)\s*$`)
 )
 
+// programManifest is the file by which a source is known as a program that speaks
+// the plugin protocol.
+const programManifest = "plugin-manifest.json"
+
+// readProgram reads a program's name and version.
+func readProgram(kind Kind, manifest []byte) (*Metadata, error) {
+	fields, err := value.DecodeMap(manifest)
+	if err != nil {
+		return nil, invalid("its %s is no JSON object: %v", programManifest, err)
+	}
+	m := &Metadata{Kind: kind, SupportedPlatform: "any", Program: true}
+	m.PackageName, _ = fields["name"].(string)
+	m.PackageVersion, _ = fields["version"].(string)
+	return m, nil
+}
+
 // readProject reads what a source tells of itself, as far as that is written
 // down plainly; the name and version may be computed by setup.py.
 func readProject(kind Kind, get func(name string) ([]byte, error)) (*Metadata, error) {
+	switch manifest, err := get(programManifest); {
+	case err == nil:
+		return readProgram(kind, manifest)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
 	m := &Metadata{Kind: kind, SupportedPlatform: "any"}
 	found := false
 	for _, name := range []string{"PKG-INFO", "pyproject.toml", "setup.cfg", "setup.py"} {
@@ -255,7 +277,7 @@ func readProject(kind Kind, get func(name string) ([]byte, error)) (*Metadata, e
 		}
 	}
 	if !found {
-		return nil, invalid("it has neither setup.py nor pyproject.toml, nor the package.json of a wagon, nor the METADATA of a wheel")
+		return nil, invalid("it has neither setup.py nor pyproject.toml, nor the package.json of a wagon, nor the METADATA of a wheel, nor the %s of a program", programManifest)
 	}
 	return m, nil
 }

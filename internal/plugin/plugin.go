@@ -47,6 +47,9 @@ type Metadata struct {
 	RequiresPython          string   // a version specifier
 	Requires                []string // requirements, as in a wheel's METADATA
 	YAML                    []YAML
+	// Program tells that it is no Python but a program that speaks the plugin
+	// protocol.
+	Program bool
 }
 
 // YAML is a plugin's document for blueprints.

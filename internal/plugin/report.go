@@ -22,6 +22,9 @@ func (r Report) Fits() bool { return len(r.Problems) == 0 }
 // Check tells whether a plugin can be installed for one of the interpreters:
 // for the first that fits. If none does, the problems are those of the first.
 func Check(m *Metadata, interpreters []Interpreter) Report {
+	if m.Program { // whether it runs on this machine only its makers know
+		return Report{Warnings: m.warnings()}
+	}
 	if len(interpreters) == 0 {
 		return Report{Problems: []string{errNoPython.Error()}}
 	}
@@ -99,7 +102,7 @@ func (m *Metadata) warnings() []string {
 	if m.Kind == Wheel || m.Kind == Wagon {
 		return warnings
 	}
-	if m.PackageVersion == "" {
+	if m.PackageVersion == "" && !m.Program {
 		warnings = append(warnings, "its version is told by running its setup.py only")
 	}
 	return warnings

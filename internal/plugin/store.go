@@ -83,6 +83,9 @@ type Installed struct {
 	// is, if not in the interpreter's own folders.
 	Python string
 	Path   []string
+	// Program is the folder of a program that speaks the plugin protocol; "" for
+	// plugins in Python.
+	Program string `json:",omitempty"`
 	// Notes say what is unusual about the installation.
 	Notes []string
 	// Origin is that of the request; see Store.From.
@@ -320,6 +323,10 @@ func installSource(ctx context.Context, r Request, m *Metadata, python Interpret
 	if err := copySource(r.Path, m.Kind, source); err != nil {
 		return err
 	}
+	if m.Program {
+		i.Program = source
+		return nil
+	}
 	p, err := readProjectByRunning(ctx, python, source)
 	if err == nil && !p.Builds && len(p.needs()) == 0 {
 		i.Path = p.Folders
@@ -389,11 +396,15 @@ func copyFolder(from, to string) error {
 		case !d.Type().IsRegular():
 			return nil
 		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
 		data, err := root.ReadFile(name)
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(target, data, 0o644)
+		return os.WriteFile(target, data, 0o644|info.Mode()&0o111)
 	})
 }
 

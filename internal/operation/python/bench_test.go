@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"windlass/internal/operation/python"
+	framework "windlass/python"
 )
 
 // BenchmarkWarmOperation is an operation in a worker that runs already, alone
@@ -94,21 +95,27 @@ func BenchmarkColdOperation(b *testing.B) {
 	report(b, took)
 }
 
-// BenchmarkPlainPython is the same function in an interpreter of its own, with
-// what an operation needs of the standard library.
+// BenchmarkPlainPython is the same function in an interpreter of its own; and
+// for comparison an interpreter that does nothing, and one that imports what an
+// operation needs of the standard library.
 func BenchmarkPlainPython(b *testing.B) {
 	plugin, err := filepath.Abs("testdata/plugin")
 	if err != nil {
 		b.Fatal(err)
 	}
+	root, err := framework.Unpack(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
 	for name, program := range map[string]string{
+		"same-function": "import ops; ops.nothing()",
 		"bare":         "pass",
 		"with-modules": "import json, logging, socket, threading, traceback",
 	} {
 		b.Run(name, func(b *testing.B) {
 			report(b, timed(b, 1, func() error {
 				c := exec.Command(interpreter(), "-c", program)
-				c.Dir = plugin
+				c.Dir, c.Env = plugin, append(os.Environ(), "PYTHONPATH="+root)
 				return c.Run()
 			}))
 		})

@@ -125,8 +125,8 @@ func (r *Runner) Reap(ctx context.Context) ([]child.Orphan, error) {
 func (r *Runner) Run(ctx context.Context, req *operation.Request, host operation.Host) (any, error) {
 	folder, err := r.cfg.Folder(ctx, req)
 	switch {
-	case err != nil:
-		return nil, err
+	case err != nil: // what its start needed went wrong
+		return nil, errors.Join(host.Started(ctx), err)
 	case folder == "" && r.cfg.Others == nil:
 		return nil, nonRecoverable("plugin %s has no %s", req.Plugin.Name, ManifestFile)
 	case folder == "":
