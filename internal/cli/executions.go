@@ -174,7 +174,29 @@ func (a *app) getExecution(c *cobra.Command, args []string) error {
 		return err
 	}
 	parameters, _ := e["parameters"].(object)
-	return a.pairs("Execution Parameters:", parameters)
+	if err := a.pairs("Execution Parameters:", parameters); err != nil {
+		return err
+	}
+	switch text(e, "status") {
+	case "terminated", "failed", "cancelled":
+		return nil
+	}
+	why, err := cl.get(c.Context(), "/executions/"+url.PathEscape(args[0])+"/why", nil)
+	if err != nil {
+		return err
+	}
+	a.sayWhy(why)
+	return nil
+}
+
+// sayWhy tells what an execution waits for, and its place in the queue.
+func (a *app) sayWhy(o object) {
+	if reason := text(o, "text"); reason != "" {
+		a.say("%s", reason)
+	}
+	if n, _ := o["position"].(int64); n > 0 {
+		a.say("It is number %d in the queue.", n)
+	}
 }
 
 func (a *app) cancelCommand() *cobra.Command {
@@ -223,12 +245,7 @@ func (a *app) showWhy(o object) error {
 		return a.printJSON(o)
 	}
 	a.say("Execution %s is %s.", text(o, "execution_id"), text(o, "status_display"))
-	if reason := text(o, "text"); reason != "" {
-		a.say("%s", reason)
-	}
-	if n, _ := o["position"].(int64); n > 0 {
-		a.say("It is number %d in the queue.", n)
-	}
+	a.sayWhy(o)
 	objects := func(name string) (list []object) {
 		raw, _ := o[name].([]any)
 		for _, r := range raw {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"windlass/internal/store"
 )
@@ -61,14 +62,11 @@ func (s *Service) Why(ctx context.Context, tenant, id string) (Reason, error) {
 }
 
 func whyQueued(ctx context.Context, r store.Reader, e store.Execution) (Reason, error) {
-	before, err := r.ListExecutions(ctx, store.Query{Limit: 1, Filters: []store.Filter{
-		statusIs(store.Queued), {Field: "is_system_workflow", Values: []string{fmt.Sprint(e.IsSystemWorkflow)}},
-		{Field: "created_at", Op: store.Below, Values: []string{e.CreatedAt.UTC().Format("2006-01-02T15:04:05.999999999Z07:00")}},
-	}})
+	position, err := positionOf(ctx, r, e)
 	if err != nil {
 		return Reason{}, err
 	}
-	reason := Reason{Position: before.Total + 1}
+	reason := Reason{Position: position}
 	n, err := neighboursOf(ctx, r, e)
 	if err != nil {
 		return Reason{}, err
@@ -97,4 +95,22 @@ func whyQueued(ctx context.Context, r store.Reader, e store.Execution) (Reason, 
 	}
 	reason.Text = fmt.Sprintf("It waits for %s: %s.", what, strings.Join(names, ", "))
 	return reason, nil
+}
+
+// positionOf counts who stands in the queue up to e, from 1: system-wide
+// executions and others each have one.
+func positionOf(ctx context.Context, r store.Reader, e store.Execution) (int, error) {
+	alike := []store.Filter{statusIs(store.Queued), {Field: "is_system_workflow", Values: []string{fmt.Sprint(e.IsSystemWorkflow)}}}
+	created := []string{e.CreatedAt.UTC().Format(time.RFC3339Nano)}
+	before, err := r.ListExecutions(ctx, store.Query{Limit: 1, Filters: append(slices.Clone(alike), store.Filter{Field: "created_at", Op: store.Below, Values: created})})
+	if err != nil {
+		return 0, err
+	}
+	// Those of a group may be made in the same instant: they stand as they were added.
+	together, err := r.ListExecutions(ctx, store.Query{Filters: append(slices.Clone(alike), store.Filter{Field: "created_at", Values: created})})
+	if err != nil {
+		return 0, err
+	}
+	at := slices.IndexFunc(together.Items, func(o store.Execution) bool { return o.ID == e.ID })
+	return before.Total + max(at, 0) + 1, nil
 }

@@ -74,7 +74,7 @@ var deploymentShape = shape[deployment]{name: "Deployment", fields: append([]fie
 
 var deploymentList = listed{
 	filters: []string{"id", "blueprint_id", "created_by", "tenant_name", "visibility", "site_name", "display_name",
-		"installation_status", "deployment_status", "description"},
+		"installation_status", "deployment_status", "description", "deployment_group_id"},
 	sorts:  []string{"created_at", "updated_at"},
 	labels: true,
 }
@@ -136,6 +136,9 @@ func (s *server) deploymentListing(r *request) (listing, error) {
 		}
 		q.with(store.Filter{Field: "id", Values: needs})
 	}
+	if err := s.replaceGroups(r, &q, "id"); err != nil {
+		return q, err
+	}
 	if group := r.query.Get("_group_id"); group != "" {
 		if _, err := s.Store.GetDeploymentGroup(r.Context(), r.tenant, group); err != nil {
 			return q, err
@@ -160,7 +163,7 @@ func (s *server) replyDeployments(w http.ResponseWriter, r *request, q listing, 
 	if err != nil {
 		return err
 	}
-	return replyFiltered(w, q, deploymentShape, store.Page[deployment]{Items: shown, Total: page.Total}, filtered)
+	return replyFiltered(w, q, deploymentShape, store.Page[deployment]{Items: shown, Total: page.Total, Next: page.Next}, filtered)
 }
 
 func (s *server) findDeployments(r *request, q listing, rules []rule) (store.Page[store.Deployment], any, error) {
@@ -202,6 +205,9 @@ func (s *server) searchBoth(words string) func(context.Context, store.Query) (st
 // from both results here.
 func (s *server) searchEither(id, name string) func(context.Context, store.Query) (store.Page[store.Deployment], error) {
 	return func(ctx context.Context, q store.Query) (store.Page[store.Deployment], error) {
+		if err := notInMemory(q); err != nil {
+			return store.Page[store.Deployment]{}, err
+		}
 		limit, offset := q.Limit, q.Offset
 		q.Search = ""
 		var found []store.Deployment

@@ -51,7 +51,7 @@ func (s *server) listDeploymentGroups(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	out := store.Page[deploymentGroup]{Total: page.Total, Items: make([]deploymentGroup, len(page.Items))}
+	out := store.Page[deploymentGroup]{Total: page.Total, Next: page.Next, Items: make([]deploymentGroup, len(page.Items))}
 	for i, g := range page.Items {
 		out.Items[i].DeploymentGroup = g
 		if out.Items[i].members, err = s.Store.GroupMembers(r.Context(), g.Tenant, g.ID); err != nil {

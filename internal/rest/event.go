@@ -152,7 +152,7 @@ func (s *server) listEvents(w http.ResponseWriter, r *request) error {
 	for i, e := range page.Items {
 		items[i] = encodeEvent(e, q.include)
 	}
-	return ok(w, q.envelope(items, page.Total, nil))
+	return ok(w, q.envelopeOf(items, page.Total, page.Next, nil))
 }
 
 func (s *server) postEvents(w http.ResponseWriter, r *request) error {

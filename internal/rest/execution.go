@@ -38,8 +38,10 @@ var executionShape = shape[store.Execution]{name: "Execution", fields: append([]
 
 var executionList = listed{
 	filters: []string{"id", "deployment_id", "blueprint_id", "workflow_id", "status", "status_display", "tenant_name", "created_by",
-		"visibility", "is_system_workflow", "is_dry_run", "created_at", "started_at", "ended_at", "scheduled_for", "error"},
-	booleans: []string{"is_system_workflow", "is_dry_run"},
+		"visibility", "is_system_workflow", "is_dry_run", "created_at", "started_at", "ended_at", "scheduled_for", "error",
+		"deployment_display_name", "resume", "allow_custom_parameters", "total_operations", "finished_operations",
+		"execution_group_id", "deployment_group_id"},
+	booleans: []string{"is_system_workflow", "is_dry_run", "resume", "allow_custom_parameters"},
 }
 
 // executionListing reads the parameters of an execution list; system workflows
@@ -55,6 +57,9 @@ func (s *server) executionListing(r *request) (listing, error) {
 	}
 	if !system && !q.filters("is_system_workflow") {
 		q.with(store.Filter{Field: "is_system_workflow", Values: []string{"false"}})
+	}
+	if err := s.replaceGroups(r, &q, "deployment_id"); err != nil {
+		return q, err
 	}
 	if group := r.query.Get("_group_id"); group != "" {
 		if _, err := s.Store.GetExecutionGroup(r.Context(), r.tenant, group); err != nil {

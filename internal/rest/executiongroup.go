@@ -60,7 +60,7 @@ func (s *server) listExecutionGroups(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	out := store.Page[executionGroup]{Total: page.Total, Items: make([]executionGroup, len(page.Items))}
+	out := store.Page[executionGroup]{Total: page.Total, Next: page.Next, Items: make([]executionGroup, len(page.Items))}
 	for i, g := range page.Items {
 		out.Items[i].ExecutionGroup = g
 		if !full {

@@ -186,6 +186,9 @@ func filtering[T any](ctx context.Context, q listing, rules []rule,
 func matching[T any](ctx context.Context, q listing, rules []rule,
 	fetch func(context.Context, store.Query) (store.Page[T], error), labelsOf func(T) []store.Label,
 ) (store.Page[T], error) {
+	if err := notInMemory(q.Query); err != nil {
+		return store.Page[T]{}, err
+	}
 	plain := q.Query
 	plain.Sort = slices.DeleteFunc(slices.Clone(q.Sort), isLabelSort)
 	var found []T

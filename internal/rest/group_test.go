@@ -81,6 +81,17 @@ func TestExecutionGroups(t *testing.T) {
 	if list := a.get("/executions?_group_id=" + g["id"].(string)).items(); len(list) != 3 {
 		t.Errorf("%d executions of the group are listed", len(list))
 	}
+	for _, filter := range []string{"execution_group_id=" + g["id"].(string), "deployment_group_id=g", "total_operations=0&resume=false"} {
+		if list := a.get("/executions?workflow_id=install&" + filter).items(); len(list) != 3 {
+			t.Errorf("%d executions are listed by %s", len(list), filter)
+		}
+	}
+	if list := a.get("/executions?execution_group_id=none").items(); len(list) != 0 {
+		t.Errorf("%d executions of no group are listed", len(list))
+	}
+	if list := a.get("/deployments?deployment_group_id=g").items(); len(list) != 3 {
+		t.Errorf("%d deployments of the group are listed", len(list))
+	}
 	if list := a.get("/execution-groups").items(); len(list) != 1 || list[0]["execution_ids"] != nil {
 		t.Errorf("the list is %v", list)
 	}

@@ -84,6 +84,9 @@ func (q *listing) readPage(r *request) error {
 	if all {
 		q.Limit, q.Offset = 0, 0
 	}
+	if q.After = r.query.Get("_after"); q.After != "" && q.offset > 0 {
+		return badParameter("Invalid pagination parameters: _after and _offset exclude each other")
+	}
 	return nil
 }
 
@@ -184,6 +187,15 @@ func (q *listing) envelope(items []any, total int, filtered any) object {
 	}}
 }
 
+// envelopeOf is the answer with a page; clients go on behind it with _after=next.
+func (q *listing) envelopeOf(items []any, total int, next string, filtered any) object {
+	o := q.envelope(items, total, filtered)
+	if next != "" {
+		o["metadata"].(object)["pagination"].(object)["next"] = next
+	}
+	return o
+}
+
 // reply encodes and sends a page of records.
 func reply[T any](w http.ResponseWriter, q listing, s shape[T], page store.Page[T]) error {
 	return replyFiltered(w, q, s, page, nil)
@@ -197,7 +209,7 @@ func replyFiltered[T any](w http.ResponseWriter, q listing, s shape[T], page sto
 	for i, x := range page.Items {
 		items[i] = s.encode(x, q.include)
 	}
-	writeJSON(w, http.StatusOK, q.envelope(items, page.Total, filtered))
+	writeJSON(w, http.StatusOK, q.envelopeOf(items, page.Total, page.Next, filtered))
 	return nil
 }
 
@@ -237,7 +249,7 @@ func slicePage[T any](items []T, q listing) store.Page[T] {
 
 // mapPage turns the records of a page into others.
 func mapPage[T, U any](p store.Page[T], f func(T) U) store.Page[U] {
-	out := store.Page[U]{Total: p.Total, Items: make([]U, len(p.Items))}
+	out := store.Page[U]{Total: p.Total, Next: p.Next, Items: make([]U, len(p.Items))}
 	for i, x := range p.Items {
 		out.Items[i] = f(x)
 	}
@@ -246,8 +258,8 @@ func mapPage[T, U any](p store.Page[T], f func(T) U) store.Page[U] {
 
 // each calls fn for all records of a list, a page at a time.
 func each[T any](ctx context.Context, q store.Query, fetch func(context.Context, store.Query) (store.Page[T], error), fn func(T) error) error {
-	q.Limit = pageSize
-	for q.Offset = 0; ; q.Offset += pageSize {
+	q.Limit, q.Offset, q.After = pageSize, 0, ""
+	for {
 		page, err := fetch(ctx, q)
 		if err != nil {
 			return err
@@ -257,8 +269,46 @@ func each[T any](ctx context.Context, q store.Query, fetch func(context.Context,
 				return err
 			}
 		}
-		if len(page.Items) < pageSize {
+		switch {
+		case page.Next != "":
+			q.After = page.Next
+		case len(page.Items) == pageSize: // a list that is put together here
+			q.Offset += pageSize
+		default:
 			return nil
 		}
 	}
+}
+
+// notInMemory refuses to go on behind a place where the list is put together here.
+func notInMemory(q store.Query) error {
+	if q.After == "" {
+		return nil
+	}
+	return badParameter("_after can't go with conditions and orders by labels, nor with searches for names; use _offset")
+}
+
+// inGroups is the filter for deployments that are in some of the groups.
+func (s *server) inGroups(r *request, field string, groups []string) (store.Filter, error) {
+	f := store.Filter{Field: field}
+	for _, group := range groups {
+		members, err := s.Store.GroupMembers(r.Context(), r.tenant, group)
+		if err != nil {
+			return f, err
+		}
+		f.Values = append(f.Values, members...)
+	}
+	return f, nil
+}
+
+// replaceGroups turns the filter by deployment groups, if there is one, into one
+// by the deployments in them, whose field is named.
+func (s *server) replaceGroups(r *request, q *listing, field string) error {
+	at := slices.IndexFunc(q.Filters, func(f store.Filter) bool { return f.Field == "deployment_group_id" })
+	if at < 0 {
+		return nil
+	}
+	f, err := s.inGroups(r, field, q.Filters[at].Values)
+	q.Filters[at] = f
+	return err
 }

@@ -47,10 +47,26 @@ func TestLists(t *testing.T) {
 		}
 	}
 	page := a.get("/deployments?_size=2&_offset=1").object()["metadata"].(object)
+	delete(page["pagination"].(object), "next")
 	want := object{"pagination": object{"total": int64(5), "size": int64(2), "offset": int64(1)}, "filtered": nil}
 	if diff := cmp.Diff(want, page); diff != "" {
 		t.Error(diff)
 	}
+	var ids []string
+	for path := "/deployments?_sort=-id&_size=2"; path != ""; {
+		r := a.get(path)
+		ids = append(ids, r.column("id")...)
+		next, goesOn := r.object()["metadata"].(object)["pagination"].(object)["next"].(string)
+		if path = ""; goesOn {
+			path = "/deployments?_sort=-id&_size=2&_after=" + next
+		}
+	}
+	if got := strings.Join(ids, " "); got != "dep4 dep3 dep2 dep1 dep0" {
+		t.Errorf("by key: %s", got)
+	}
+	a.get("/deployments?_after=x").refused("bad_parameters_error", "the place to go on from")
+	a.get("/deployments?_after=x&_offset=1").refused("bad_parameters_error", "exclude each other")
+	a.get("/deployments?_after=x&_sort=label:n").refused("bad_parameters_error", "_after can't go with")
 	if got := a.get("/deployments?_include=id,display_name&_size=1").items(); len(got) != 1 || len(got[0]) != 2 {
 		t.Errorf("included: %v", got)
 	}

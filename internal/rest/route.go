@@ -78,7 +78,7 @@ func fields(spec string) []param {
 
 // listQuery are the standard parameters of lists, with others before them.
 func listQuery(more string) []param {
-	return append(fields(more), fields(`_size:integer _offset:integer _sort _include _search _all_tenants:boolean
+	return append(fields(more), fields(`_size:integer _offset:integer _after _sort _include _search _all_tenants:boolean
 		_get_all_results:boolean _get_data:boolean`)...)
 }
 

@@ -77,7 +77,7 @@ func (s *server) listSchedules(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	out := store.Page[schedule]{Total: page.Total, Items: make([]schedule, len(page.Items))}
+	out := store.Page[schedule]{Total: page.Total, Next: page.Next, Items: make([]schedule, len(page.Items))}
 	for i, sc := range page.Items {
 		if out.Items[i], err = s.withOccurrences(r.Context(), sc, shownOccurrences); err != nil {
 			return err

@@ -60,7 +60,7 @@ func (s *server) listTokens(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	out := store.Page[token]{Total: page.Total}
+	out := store.Page[token]{Total: page.Total, Next: page.Next}
 	for _, t := range page.Items {
 		described, err := s.describeToken(r, t, "")
 		if err != nil {

@@ -182,6 +182,9 @@ type Query struct {
 	Sort   []SortKey // default: created_at, then insertion
 	Limit  int       // 0 means no limit
 	Offset int
+	// After, if set, is the Next of an earlier page of the same order: the list
+	// goes on behind it. Other texts give ErrBadQuery.
+	After string
 	// Full loads the large fields that lists leave out (a blueprint's plan).
 	Full bool
 }
@@ -218,10 +221,12 @@ type SortKey struct {
 	Descending bool
 }
 
-// Page is a part of a list. Total counts all matches.
+// Page is a part of a list. Total counts all matches. Next is where the next page
+// begins, "" if there is none.
 type Page[T any] struct {
 	Items []T
 	Total int
+	Next  string
 }
 
 // Label is a key and a value on a blueprint or deployment.

@@ -39,8 +39,8 @@ var events = view[store.Event]{
 			"timestamp":          {expr: "t.timestamp", kind: instant},
 			"reported_timestamp": {expr: "t.reported_timestamp", kind: instant},
 		},
-		order: []column{{expr: "t.timestamp"}, {expr: "t.storage_id"}},
-		ties:  []column{{expr: "t.storage_id"}},
+		order: []column{{expr: "t.timestamp", kind: instant}, {expr: "t.storage_id", kind: number}},
+		ties:  []column{{expr: "t.storage_id", kind: number}},
 	},
 	from: "events t\n JOIN executions x ON x.num = t.execution_num LEFT JOIN deployments d ON d.id = x.deployment_id AND d.tenant = x.tenant " +
 		"LEFT JOIN node_instances i ON i.id = t.node_id AND i.tenant = x.tenant",
@@ -62,7 +62,7 @@ var events = view[store.Event]{
 var fewEvents = func() view[store.Event] {
 	v := events.with("timestamp", column{expr: "(t.timestamp + 0)", kind: instant})
 	v = v.with("reported_timestamp", column{expr: "(t.reported_timestamp + 0)", kind: instant})
-	v.order = []column{v.fields["timestamp"], {expr: "t.storage_id"}}
+	v.order = []column{v.fields["timestamp"], {expr: "t.storage_id", kind: number}}
 	return v
 }()
 

@@ -25,13 +25,18 @@ var executions = view[store.Execution]{
 	listing: &listing{
 		kind: "Execution", from: "executions t", num: "t.num", search: "t.id",
 		tenant: "t.tenant", visibility: "t.visibility", creator: "t.created_by",
-		joins: map[string]string{"progress": "JOIN progress p ON p.num = t.num"},
+		joins: map[string]string{
+			"progress":   "JOIN progress p ON p.num = t.num",
+			"deployment": "LEFT JOIN deployments d ON d.id = t.deployment_id AND d.tenant = t.tenant",
+		},
 		fields: ownedFields(map[string]column{
 			"id":                      {expr: "t.id"},
 			"deployment_id":           {expr: "t.deployment_id"},
 			"blueprint_id":            {expr: "t.blueprint_id"},
 			"workflow_id":             {expr: "t.workflow_id"},
+			"deployment_display_name": {expr: "d.display_name", join: "deployment", nullable: true},
 			"group_id":                {expr: "t.group_id"},
+			"execution_group_id":      {expr: "t.group_id"},
 			"status":                  {expr: "t.status"},
 			"status_display":          {expr: "(CASE WHEN t.status = 'terminated' THEN 'completed' ELSE t.status END)"},
 			"is_system_workflow":      {expr: "t.is_system_workflow", kind: boolean},

@@ -42,7 +42,7 @@ var instances = view[store.NodeInstance]{
 			"is_status_check_ok":      {expr: "t.status_ok", kind: boolean},
 			"has_configuration_drift": {expr: "t.drifted", kind: boolean},
 		}),
-		order: []column{{expr: "t.num"}},
+		order: []column{{expr: "t.num", kind: number}},
 	},
 	from: "node_instances t", columns: qualified("t", instanceColumns),
 	targets: func(n *store.NodeInstance) []any {

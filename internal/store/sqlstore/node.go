@@ -44,7 +44,7 @@ var nodes = view[store.Node]{
 			"min_number_of_instances":     {expr: "t.min_instances", kind: number},
 			"max_number_of_instances":     {expr: "t.max_instances", kind: number},
 		}),
-		order: []column{{expr: "t.num"}},
+		order: []column{{expr: "t.num", kind: number}},
 	},
 	from: "nodes t",
 	columns: qualified("t", nodeColumns) + ", " + countInstances("") + ", " + countInstances(" AND NOT i.status_ok") + ", " +

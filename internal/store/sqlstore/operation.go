@@ -53,7 +53,7 @@ var operations = view[store.Operation]{
 			"name":           {expr: "t.name"},
 			"created_at":     {expr: "t.created_at", kind: instant},
 		},
-		order: []column{{expr: "t.graph_num"}, {expr: "t.position"}, {expr: "t.num"}},
+		order: []column{{expr: "t.graph_num", kind: number}, {expr: "t.position", kind: number}, {expr: "t.num", kind: number}},
 	},
 	from: "operations t\n JOIN graphs g ON g.num = t.graph_num JOIN progress p ON p.num = g.execution_num",
 	columns: "t.id, g.id, p.execution_id, t.position, t.name, t.type, t.state, t.dependencies, t.parameters, t.result, t.error, " +

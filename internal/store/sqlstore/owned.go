@@ -40,4 +40,4 @@ func ownedFields(fields map[string]column) map[string]column {
 }
 
 // byCreation is the default order.
-var byCreation = []column{{expr: "t.created_at"}, {expr: "t.num"}}
+var byCreation = []column{{expr: "t.created_at", kind: instant}, {expr: "t.num", kind: number}}

@@ -284,28 +284,23 @@ func escapeLike(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
 }
 
-// sorting returns ORDER BY. Ties are broken in the direction of the last key,
-// so that an index can be walked in one direction.
-func (s *statement) sorting(q store.Query) string {
-	var keys []string
-	var used []string
+// sortKey is a part of an order.
+type sortKey struct {
+	column
+	descending bool
+}
+
+// order returns what the query sorts by. Ties are broken in the direction of the
+// last key, so that an index can be walked in one direction.
+func (s *statement) order(q store.Query) []sortKey {
+	var keys []sortKey
 	descending := false
 	add := func(c column, down bool) {
-		if slices.Contains(used, c.expr) {
+		if slices.ContainsFunc(keys, func(k sortKey) bool { return k.expr == c.expr }) {
 			return
 		}
 		s.need(c.join)
-		used = append(used, c.expr)
-		key := c.expr
-		if down {
-			key += " DESC"
-		}
-		if c.nullable && down {
-			key += " NULLS LAST"
-		} else if c.nullable {
-			key += " NULLS FIRST"
-		}
-		keys = append(keys, key)
+		keys = append(keys, sortKey{c, down})
 	}
 	for _, k := range q.Sort {
 		descending = k.Descending
@@ -318,7 +313,24 @@ func (s *statement) sorting(q store.Query) string {
 	for _, c := range ties {
 		add(c, descending)
 	}
-	return " ORDER BY " + strings.Join(keys, ", ")
+	return keys
+}
+
+// sorting returns ORDER BY.
+func sorting(keys []sortKey) string {
+	parts := make([]string, len(keys))
+	for i, k := range keys {
+		parts[i] = k.expr
+		if k.descending {
+			parts[i] += " DESC"
+		}
+		if k.nullable && k.descending {
+			parts[i] += " NULLS LAST"
+		} else if k.nullable {
+			parts[i] += " NULLS FIRST"
+		}
+	}
+	return " ORDER BY " + strings.Join(parts, ", ")
 }
 
 // tables returns FROM with the joins that are needed, and WHERE.
@@ -381,21 +393,35 @@ func uncounted[T any](ctx context.Context, r Reader, v view[T], q store.Query) (
 	if err != nil {
 		return store.Page[T]{}, err
 	}
-	order := s.sorting(q)
+	keys := s.order(q)
+	if err := s.after(q, keys); err != nil {
+		return store.Page[T]{}, err
+	}
+	order := sorting(keys)
 	tables := s.tables()
 	limits := s.paging(q)
 	table, joins, _ := strings.Cut(v.from, "\n")
-	query := "SELECT " + v.columns + " FROM (SELECT " + v.num + " AS picked" + tables + order + limits + ") AS page JOIN " +
+	columns := v.columns
+	for _, k := range keys {
+		columns += ", " + k.expr
+	}
+	query := "SELECT " + columns + " FROM (SELECT " + v.num + " AS picked" + tables + order + limits + ") AS page JOIN " +
 		table + " ON " + v.num + " = page.picked" + joins + order
 	if limits == "" {
-		query = "SELECT " + v.columns + " FROM " + v.from + " WHERE " + strings.Join(append(s.where, "1 = 1"), " AND ") + order
+		query = "SELECT " + columns + " FROM " + v.from + " WHERE " + strings.Join(append(s.where, "1 = 1"), " AND ") + order
 	}
-	items, err := all(ctx, r.conn, v.targets, query, s.args...)
+	last := make([]any, len(keys)) // the keys of the last row
+	items, err := all(ctx, r.conn, func(item *T) []any { return append(v.targets(item), cellsOf(keys, last)...) }, query, s.args...)
 	if err != nil {
 		return store.Page[T]{}, fmt.Errorf("list %ss: %w", v.kind, err)
 	}
 	p := store.Page[T]{Items: items, Total: -1}
-	if told := len(items) > 0 || q.Offset == 0; told && (q.Limit <= 0 || len(items) < q.Limit) {
+	if q.Limit > 0 && len(items) == q.Limit {
+		if p.Next, err = cursor(q, last); err != nil {
+			return p, fmt.Errorf("list %ss: %w", v.kind, err)
+		}
+	}
+	if told := q.After == "" && (len(items) > 0 || q.Offset == 0); told && (q.Limit <= 0 || len(items) < q.Limit) {
 		p.Total = q.Offset + len(items)
 	}
 	return p, nil

@@ -13,7 +13,7 @@ var tenants = view[store.Tenant]{
 			"name":       {expr: "t.name"},
 			"created_at": {expr: "t.created_at", kind: instant},
 		},
-		order: []column{{expr: "t.created_at"}, {expr: "t.num"}},
+		order: []column{{expr: "t.created_at", kind: instant}, {expr: "t.num", kind: number}},
 	},
 	from: "tenants t", columns: "t.name, t.created_at",
 	targets: func(t *store.Tenant) []any { return []any{&t.Name, timeCell{&t.CreatedAt}} },

@@ -23,7 +23,7 @@ var tokens = view[store.Token]{
 			"expiration_date": {expr: "t.expires_at", kind: instant, nullable: true},
 			"last_used":       {expr: "t.last_used", kind: instant, nullable: true},
 		},
-		order: []column{{expr: "t.created_at"}, {expr: "t.num"}},
+		order: []column{{expr: "t.created_at", kind: instant}, {expr: "t.num", kind: number}},
 	},
 	from: "tokens t", columns: qualified("t", tokenColumns),
 	targets: func(k *store.Token) []any {

@@ -29,7 +29,7 @@ var users = view[store.User]{
 			"first_login_at": {expr: "t.first_login_at", kind: instant, nullable: true},
 			"last_login_at":  {expr: "t.last_login_at", kind: instant, nullable: true},
 		},
-		order: []column{{expr: "t.created_at"}, {expr: "t.num"}},
+		order: []column{{expr: "t.created_at", kind: instant}, {expr: "t.num", kind: number}},
 	},
 	from: "users t", columns: qualified("t", userColumns),
 	targets: func(u *store.User) []any {

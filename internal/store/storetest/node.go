@@ -75,7 +75,7 @@ var nodeTests = []test{
 		list[0].ActualInstances, list[0].UnavailableInstances, list[0].DriftedInstances = 5, 3, 2
 		page, err := s.ListNodes(s.ctx(), store.Query{Tenants: []string{"a"}, Filters: []store.Filter{field("deployment_id", "d")}, Limit: 200})
 		s.must(err)
-		same(s, page, store.Page[store.Node]{Items: list[:200], Total: 300})
+		same(s, page, store.Page[store.Node]{Items: list[:200], Next: page.Next, Total: 300})
 		got, err := s.GetNode(s.ctx(), "a", "d", "n999")
 		s.must(err)
 		same(s, got, list[0])

@@ -190,6 +190,7 @@ var queryTests = []test{
 				pages = append(pages, strings.Fields(page)...)
 			}
 			same(s, strings.Join(pages, " "), whole)
+			same(s, strings.Join(pagedByKey(s, sort, 4, func(int) {}), " "), whole)
 			rest, _ := deploymentIDs(s, store.Query{Sort: sort, Offset: 20})
 			same(s, rest, strings.Join(pages[20:], " "))
 			switch {
@@ -202,4 +203,77 @@ var queryTests = []test{
 			}
 		}
 	}},
+	{"pages by key neither repeat nor miss what stays", func(s *subject) {
+		const n = 12
+		for i := range n {
+			s.write(func(tx store.Tx) error {
+				return tx.AddDeployment(s.ctx(), store.Deployment{Owned: owned("a", i), ID: fmt.Sprintf("d%02d", i), BlueprintID: fmt.Sprint("bp", i%2)})
+			})
+		}
+		for _, tt := range []struct {
+			sort []store.SortKey
+			want string
+		}{
+			{nil, "d00 d01 d02 d04 d05 d06 d07 d08 d09 d10 d11 e1 e2 e3"},
+			{[]store.SortKey{{Field: "blueprint_id", Descending: true}, {Field: "id"}}, "d01 d03 d05 d07 d09 d11 d00 d02 d04 d06 d08 d10"},
+		} {
+			got := pagedByKey(s, tt.sort, 3, func(page int) {
+				s.write(func(tx store.Tx) error {
+					if page == 1 && tt.sort == nil { // the last row of the page before is gone
+						s.must(tx.DeleteDeployment(s.ctx(), "a", "d02"))
+						s.must(tx.DeleteDeployment(s.ctx(), "a", "d03"))
+					}
+					if page <= 3 && tt.sort == nil {
+						return tx.AddDeployment(s.ctx(), store.Deployment{Owned: owned("a", 100+page), ID: fmt.Sprint("e", page), BlueprintID: "bp0"})
+					}
+					return nil
+				})
+			})
+			if tt.sort == nil {
+				same(s, strings.Join(got, " "), tt.want)
+				s.write(func(tx store.Tx) error {
+					for _, id := range []string{"e1", "e2", "e3"} {
+						s.must(tx.DeleteDeployment(s.ctx(), "a", id))
+					}
+					s.must(tx.AddDeployment(s.ctx(), store.Deployment{Owned: owned("a", 2), ID: "d02", BlueprintID: "bp0"}))
+					return tx.AddDeployment(s.ctx(), store.Deployment{Owned: owned("a", 3), ID: "d03", BlueprintID: "bp1"})
+				})
+				continue
+			}
+			same(s, strings.Join(got, " "), tt.want)
+		}
+		first, err := s.ListDeployments(s.ctx(), store.Query{Limit: 3, Sort: []store.SortKey{{Field: "id"}}})
+		s.must(err)
+		for _, q := range []store.Query{
+			{After: "nonsense!"}, {After: "bm9uc2Vuc2U"}, {After: first.Next}, {After: first.Next, Sort: []store.SortKey{{Field: "id", Descending: true}}},
+		} {
+			if _, err := s.ListDeployments(s.ctx(), q); !errors.Is(err, store.ErrBadQuery) {
+				s.Errorf("going on behind %q in order %v: got %v, want a bad query", q.After, q.Sort, err)
+			}
+		}
+	}},
+}
+
+// pagedByKey lists all deployments, so many at a time; between is called before
+// each page but the first.
+func pagedByKey(s *subject, sort []store.SortKey, size int, between func(page int)) (ids []string) {
+	s.Helper()
+	q := store.Query{Sort: sort, Limit: size}
+	for n := 0; ; n++ {
+		if n > 0 {
+			between(n)
+		}
+		page, err := s.ListDeployments(s.ctx(), q)
+		s.must(err)
+		for _, d := range page.Items {
+			ids = append(ids, d.ID)
+		}
+		if page.Next == "" {
+			return ids
+		}
+		if len(page.Items) == 0 || n > 1000 {
+			s.Fatalf("page %d of %d has %d items and goes on", n, size, len(page.Items))
+		}
+		q.After = page.Next
+	}
 }
