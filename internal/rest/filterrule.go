@@ -160,7 +160,7 @@ func filtering[T any](ctx context.Context, q listing, rules []rule,
 		return page, nil, err
 	}
 	all := q.Query
-	all.Limit, all.Offset = 1, 0
+	all.Limit, all.Offset, all.After = 1, 0, ""
 	all.Sort, all.Full = nil, false
 	everything, err := fetch(ctx, all)
 	if err != nil {
