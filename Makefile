@@ -63,7 +63,7 @@ fuzz: ## Fuzz every target for SECONDS each (default 60)
 	scripts/fuzz.sh $(SECONDS)
 
 .PHONY: soak
-soak: test-setup build ## Kill managers and break stores for SECONDS (default 60); fails if anything was lost, doubled or stuck
+soak: test-setup build ## Kill managers, break stores and cut the power for SECONDS (default 60); the last line has the totals
 	scripts/soak.sh $(SECONDS)
 
 .PHONY: real-plugins

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs the tests that look for lost, doubled or stuck work for a long time, on
-# both databases. Each ends with a line of its totals.
+# both databases. The last line has the totals; it exits with an error if
+# anything was wrong.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,8 +15,23 @@ export WINDLASS_TEST_POSTGRES
 export WINDLASS_TEST_CFY=$PWD/bin/cfy
 export SOAK_SECONDS=$seconds
 
-go test -count=1 -timeout "$((seconds + 600))s" -v -run 'Kill|Simulation' ./test/crash ./internal/execution |
-    grep -Ev '^(=== |[[:space:]]*--- PASS)'
+verdict="nothing lost, doubled or stuck"
 
-# Ten thousand operations through one Python worker, which must stay as it was.
-WINDLASS_TEST_OPERATIONS=10000 go test -count=1 -v -run ManyOperations ./internal/operation/python | grep -E 'operations in|^(ok|FAIL|---)'
+soak() { # FLAGS AND PACKAGES of go test
+    set +e
+    go test -count=1 -v "$@" | tee -a "$work/log" | grep -Ev '^(=== |[[:space:]]*--- PASS)|totals:'
+    [ "${PIPESTATUS[0]}" = 0 ] || verdict="FAILED, see above"
+    set -e
+}
+
+soak -p 3 -timeout "$((seconds + 600))s" -run 'Kill|Simulation' ./test/crash ./internal/execution ./internal/graph
+
+# Up to ten thousand operations through one Python worker, which must stay as it was.
+WINDLASS_TEST_OPERATIONS=$((seconds < 100 ? 100 * seconds : 10000)) soak -run ManyOperations ./internal/operation/python
+
+awk '
+    { for (i = 1; i <= NF; i++) if (split($i, pair, "=") == 2) sum[pair[1]] += pair[2] }
+    END { for (k in sum) print k "=" sum[k] }
+' <(grep -o 'totals: .*' "$work/log" || true) | sort | paste -sd' ' |
+    sed "s/^/soak: $seconds s: /; s/\$/: $verdict/"
+[ "$verdict" != "FAILED, see above" ]

@@ -27,7 +27,8 @@ import (
 // TestSimulation runs the service and its engine on a fake clock, with a store
 // that fails, is slow, forgets to answer and dies, and operations that fail,
 // hang, ignore kills, and end late. Somebody pauses, cancels and kills at odd
-// times, and the manager crashes. Whatever happens:
+// times, the manager crashes, and the power fails: then of what was not
+// acknowledged any part may be missing or garbled. Whatever happens:
 //
 //   - every execution ends, a cancelled one within bounds;
 //   - what was acknowledged as stored stays;
@@ -69,14 +70,16 @@ func TestSimulation(t *testing.T) {
 			t.Fatalf("run it again with SIMULATION_SEED=%d", first+k)
 		}
 	}
-	t.Logf("simulation: %d seeds, %d executions (%v), %d operations performed, %d crashes, %d faults of the store: nothing lost, doubled or stuck",
-		sum.seeds, sum.executions, sum.statuses, sum.performed, sum.crashes, sum.faults)
+	t.Logf("simulation: %d seeds, %d executions (%v), %d operations performed, %d crashes (%d with the power), %d faults of the store: nothing lost, doubled or stuck",
+		sum.seeds, sum.executions, sum.statuses, sum.performed, sum.crashes, sum.cuts, sum.faults)
+	t.Logf("totals: seeds=%d simulated_executions=%d crashes=%d power_cuts=%d store_faults=%d", // summed up by scripts/soak.sh
+		sum.seeds, sum.executions, sum.crashes, sum.cuts, sum.faults)
 }
 
 // tallied is what simulations went through.
 type tallied struct {
-	seeds, executions, performed, crashes, faults int
-	statuses                                      map[store.Status]int
+	seeds, executions, performed, crashes, cuts, faults int
+	statuses                                            map[store.Status]int
 }
 
 func (s *tallied) add(one tallied) {
@@ -84,6 +87,7 @@ func (s *tallied) add(one tallied) {
 	s.executions += one.executions
 	s.performed += one.performed
 	s.crashes += one.crashes
+	s.cuts += one.cuts
 	s.faults += one.faults
 	for status, n := range one.statuses {
 		s.statuses[status] += n
@@ -120,10 +124,12 @@ func inMemory(t *testing.T) string {
 
 // world is one simulation.
 type world struct {
-	t     *testing.T
-	seed  uint64
-	store store.Store
-	sum   tallied
+	t      *testing.T
+	seed   uint64
+	file   string       // of the database
+	store  store.Store  // it
+	synced atomic.Int64 // how much of its log the acknowledged writes take
+	sum    tallied
 
 	mu    sync.Mutex
 	kept  map[string]string    // acknowledged end states of tasks
@@ -137,19 +143,79 @@ type world struct {
 }
 
 func newWorld(t *testing.T, seed uint64, dir string) *world {
-	st, err := sqlite.Open(t.Context(), filepath.Join(dir, "sim.db"))
-	if err != nil {
-		t.Fatal(err)
+	w := &world{
+		t: t, seed: seed, sum: tallied{statuses: map[store.Status]int{}}, kept: map[string]string{}, done: map[string]bool{},
+		tries: map[string]int{}, busy: map[string]int{}, needs: map[string][]string{}, cut: map[string]time.Time{},
 	}
+	w.open(filepath.Join(dir, "sim.db"))
 	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
+		if err := w.store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &world{
-		t: t, seed: seed, store: st, sum: tallied{statuses: map[store.Status]int{}}, kept: map[string]string{}, done: map[string]bool{},
-		tries: map[string]int{}, busy: map[string]int{}, needs: map[string][]string{}, cut: map[string]time.Time{},
+	return w
+}
+
+func (w *world) open(file string) {
+	w.t.Helper()
+	st, err := sqlite.Open(w.t.Context(), file)
+	if err != nil {
+		w.t.Fatal(err)
 	}
+	w.file, w.store = file, st
+	w.noteSynced()
+}
+
+// noteSynced is called when all that was written so far is acknowledged. The log
+// only grows: what a simulation writes is too little to be taken over from it.
+func (w *world) noteSynced() {
+	info, err := os.Stat(w.file + "-wal")
+	if err != nil {
+		w.wrong("the database's log: %v", err)
+		return
+	}
+	for {
+		known := w.synced.Load()
+		if info.Size() <= known || w.synced.CompareAndSwap(known, info.Size()) {
+			return
+		}
+	}
+}
+
+// powerCut leaves the database as it may be after the power failed: of what the
+// log has beyond the last acknowledged write any part is missing or garbled. No
+// manager may run.
+func (w *world) powerCut(dice *rand.Rand) {
+	w.t.Helper()
+	data, err := os.ReadFile(w.file)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	log, err := os.ReadFile(w.file + "-wal")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	synced := min(int(w.synced.Load()), len(log))
+	if tail := len(log) - synced; tail > 0 {
+		log = log[:synced+dice.IntN(tail+1)]
+		for tail = len(log) - synced; tail > 0 && dice.IntN(3) > 0; {
+			log[synced+dice.IntN(tail)] ^= byte(1 + dice.IntN(255))
+		}
+	}
+	file := fmt.Sprintf("%s.%d", w.file, w.life)
+	if err := errors.Join(os.WriteFile(file, data, 0o600), os.WriteFile(file+"-wal", log, 0o600), w.store.Close()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.synced.Store(0)
+	w.open(file)
+	w.sum.cuts++
+}
+
+// front is what people talk to; it lives as long as the database's file.
+func (w *world) front() *Service {
+	f := &faultyStore{Store: w.store, w: w, dice: w.dice("front")}
+	f.calm.Store(true)
+	return newService(w.t, Config{Store: f, Workflows: w.find, Timing: Timing{Poll: time.Minute}})
 }
 
 // dice are random numbers that depend on nothing but the seed and the subject.
@@ -181,7 +247,7 @@ func (w *world) start() *manager {
 	f := &faultyStore{Store: w.store, w: w, dice: w.dice(fmt.Sprint("store ", life))}
 	s := newService(w.t, Config{
 		Store: f, Alone: true, Runners: map[string]operation.Runner{"": w}, Workflows: w.find, Limits: Limits{Operations: 4},
-		Timing: Timing{Lease: 15 * time.Second, KillGrace: 10 * time.Second},
+		Timing: Timing{Lease: 15 * time.Second, KillGrace: 10 * time.Second, Poll: 20 * time.Second},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &manager{service: s, faults: f, stop: cancel, ended: make(chan struct{})}
@@ -196,8 +262,11 @@ func (w *world) start() *manager {
 	return m
 }
 
-// crash ends the manager at once: from now on it stores nothing.
-func (m *manager) crash() {
+// crash ends the manager: what it writes in its last moment nobody hears of, and
+// then it stores nothing any more.
+func (m *manager) crash(last time.Duration) {
+	m.faults.dying.Store(true)
+	time.Sleep(last)
 	m.faults.dead.Store(true)
 	m.end()
 }
@@ -219,7 +288,8 @@ func (w *world) live() tallied {
 	for k := range executions {
 		addDeployment(w.t, w.store, fmt.Sprintf("d%d", k), nil)
 	}
-	front := newService(w.t, Config{Store: w.store, Workflows: w.find, Timing: Timing{Poll: 5 * time.Second}})
+	w.noteSynced()
+	front := w.front()
 	m := w.start()
 	for k := range executions {
 		ids = append(ids, install(w.t, front, fmt.Sprintf("d%d", k), nil).ID)
@@ -229,8 +299,12 @@ func (w *world) live() tallied {
 		id := ids[dice.IntN(len(ids))]
 		switch dice.IntN(8) {
 		case 0, 1, 2:
-			m.crash()
+			m.crash(time.Duration(dice.IntN(3000)) * time.Millisecond)
 			w.sum.crashes++
+			if dice.IntN(2) == 0 {
+				w.powerCut(dice)
+				front = w.front()
+			}
 			time.Sleep(time.Duration(dice.IntN(20_000)) * time.Millisecond)
 			m = w.start()
 		case 3:
@@ -487,9 +561,10 @@ func (w *world) perform(ctx context.Context, dice *rand.Rand, host operation.Hos
 // faultyStore is a store with accidents.
 type faultyStore struct {
 	store.Store
-	w    *world
-	dead atomic.Bool // the process is gone: nothing is written and nobody hears of it
-	calm atomic.Bool // no accidents any more
+	w     *world
+	dying atomic.Bool // what is written is not acknowledged any more
+	dead  atomic.Bool // the process is gone: nothing is written and nobody hears of it
+	calm  atomic.Bool // no accidents any more
 
 	mu   sync.Mutex
 	dice *rand.Rand // guarded by mu
@@ -534,11 +609,12 @@ func (f *faultyStore) Write(ctx context.Context, fn func(store.Tx) error) error 
 		return fn(&notingTx{tx, ended})
 	})
 	switch {
-	case f.dead.Load():
+	case f.dead.Load(), f.dying.Load():
 		return errDead // kept or not, nobody was told
 	case err == nil && fate == 1:
 		return errNoAck
 	case err == nil:
+		f.w.noteSynced()
 		f.w.mu.Lock()
 		for id, state := range ended {
 			f.w.kept[id] = state

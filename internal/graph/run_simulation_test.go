@@ -57,6 +57,7 @@ func TestRunSimulation(t *testing.T) {
 		}
 	}
 	t.Logf("engine: %d seeds, %d lives, %d operations performed (%v): nothing lost, doubled or stuck", seed-first, lives, performed, ends)
+	t.Logf("totals: engine_seeds=%d engine_lives=%d", seed-first, lives) // summed up by scripts/soak.sh
 }
 
 // number reads an environment variable; 0: it is not set.

@@ -279,6 +279,11 @@ func killLoop(t *testing.T, m *manager, more func(kills int) bool) {
 		m.must("deployments", "delete", d)
 	}
 	t.Logf("%d kills in %d rounds: every execution ended, nothing was lost or done again after it was recorded", done, rounds)
+	database := "sqlite"
+	if len(m.extra) > 0 {
+		database = "postgres"
+	}
+	t.Logf("totals: kills_%s=%d real_executions=%d", database, done, 2*rounds) // summed up by scripts/soak.sh
 }
 
 // workflow is what is run while the manager is killed.

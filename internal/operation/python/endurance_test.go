@@ -45,6 +45,7 @@ func TestManyOperationsLeaveNothing(t *testing.T) {
 	}
 	after := measure(t, pid)
 	t.Logf("%d operations in %s; the worker had %v, then %v", operations, took.Round(time.Millisecond), before, after)
+	t.Logf("totals: python_operations=%d", operations) // summed up by scripts/soak.sh
 	if after.files > before.files {
 		t.Errorf("%d files are open, before it were %d", after.files, before.files)
 	}
