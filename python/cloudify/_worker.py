@@ -15,6 +15,9 @@ names modules of the standard library that operations were seen to import: the
 worker imports them, too, when it has nothing else to do, and children find them
 there.
 
+A {"ping": true} is answered with {"pong": PID}, so that it is known when the
+worker hangs.
+
 The worker has no threads and keeps nothing of the operations, so that every
 child starts from the same state.
 """
@@ -104,6 +107,8 @@ class _Worker(object):
             frame = json.loads(line.decode('utf-8'))
             if 'import' in frame:
                 self._wanted.extend(frame['import'])
+            elif 'ping' in frame:
+                self._tell({'pong': os.getpid()})
             else:
                 self._run(frame)
         return True

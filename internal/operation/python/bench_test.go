@@ -109,8 +109,8 @@ func BenchmarkPlainPython(b *testing.B) {
 	}
 	for name, program := range map[string]string{
 		"same-function": "import ops; ops.nothing()",
-		"bare":         "pass",
-		"with-modules": "import json, logging, socket, threading, traceback",
+		"bare":          "pass",
+		"with-modules":  "import json, logging, socket, threading, traceback",
 	} {
 		b.Run(name, func(b *testing.B) {
 			report(b, timed(b, 1, func() error {

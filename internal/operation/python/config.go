@@ -56,6 +56,9 @@ type Config struct {
 	Grace time.Duration
 	// StartTimeout bounds the start of a worker; 0: 30 s.
 	StartTimeout time.Duration
+	// Patience is how long a worker that runs something may not answer before it
+	// is ended; 0: 30 s.
+	Patience time.Duration
 	// Idle is how long a worker without work is kept; 0: 5 min.
 	Idle time.Duration
 	// Workers is how many workers are kept; beyond it, idle ones end when others
@@ -98,6 +101,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Python = orDefault(c.Python, "python3")
 	c.Grace = orDefault(c.Grace, 5*time.Second)
 	c.StartTimeout = orDefault(c.StartTimeout, 30*time.Second)
+	c.Patience = orDefault(c.Patience, 30*time.Second)
 	c.Idle = orDefault(c.Idle, 5*time.Minute)
 	c.Workers = orDefault(c.Workers, 32)
 	c.Output = c.Output.Or(child.OutputLimits)

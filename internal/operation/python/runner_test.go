@@ -422,6 +422,23 @@ func TestWorkerKilled(t *testing.T) {
 	}
 }
 
+// A worker that does not answer any more is ended. An operation that has told
+// its result has that; others may be tried again, with another worker.
+func TestWorkerThatHangs(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t, func(c *python.Config) { c.Patience = 500 * time.Millisecond })
+	if result, _, err := run(t, r, "leaves", map[string]any{"how": "worker stopped"}); err != nil || result != nil {
+		t.Errorf("%v %v", result, err)
+	}
+	_, _, err := run(t, r, "leaves", map[string]any{"how": "worker stopped, then hang"})
+	if e := operationError(t, err); e.Verdict != operation.Recoverable || !strings.Contains(e.Message, "worker of the deployment ended") {
+		t.Errorf("%+v", e)
+	}
+	if result, _, err := run(t, r, "sleeps", map[string]any{"seconds": 1.5}); err != nil || result != 1.5 {
+		t.Errorf("afterwards: %v %v", result, err)
+	}
+}
+
 func TestIdleWorkersEnd(t *testing.T) {
 	t.Parallel()
 	r := newRunner(t, func(c *python.Config) { c.Idle = 50 * time.Millisecond })

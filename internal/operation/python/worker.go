@@ -37,6 +37,7 @@ type worker struct {
 	last     int64
 	known    map[string]bool // modules that it was told to import
 	children map[int64]*forked
+	heardAt  time.Time // when it told something last
 	ended    bool
 }
 
@@ -92,7 +93,8 @@ func (r *Runner) startWorker(ctx context.Context, env Environment) (*worker, err
 		return nil, fmt.Errorf("start the Python worker %s: %w", interpreter, err)
 	}
 	theirs.Close()
-	go w.listen() // ends with the process; whoever stops the worker waits for gone
+	go w.listen()                     // ends with the process; whoever stops the worker waits for gone
+	go w.supervise(r.cfg.Patience, r) // ends with the process, too
 	timer := time.NewTimer(r.cfg.StartTimeout)
 	defer timer.Stop()
 	select {
@@ -137,9 +139,35 @@ func (w *worker) listen() {
 	close(w.gone)
 }
 
+// supervise ends a worker that runs something and does not answer: it was
+// stopped, or it hangs. Its children end with it.
+func (w *worker) supervise(patience time.Duration, r *Runner) {
+	tick := time.NewTicker(patience / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-w.gone:
+			return
+		case <-tick.C:
+		}
+		w.mu.Lock()
+		busy, silent := len(w.children) > 0, time.Since(w.heardAt)
+		w.mu.Unlock()
+		switch {
+		case busy && silent > patience:
+			r.cfg.Logger.Warn("a Python worker does not answer and is ended", "pid", w.cmd.Process.Pid, "silent", silent.Round(time.Millisecond))
+			_ = w.cmd.Process.Kill()
+			return
+		case busy:
+			w.send([]byte("{\"ping\": true}\n"))
+		}
+	}
+}
+
 func (w *worker) heard(frame map[string]any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.heardAt = time.Now()
 	if _, ok := frame["ready"]; ok {
 		w.framework, _ = frame["framework"].(string)
 		w.trouble, _ = frame["trouble"].(string)
@@ -197,6 +225,9 @@ func (w *worker) start(kind string, env map[string]any, cwd string, memory int64
 		w.mu.Unlock()
 		_ = ours.Close()
 		return nil, errWorkerGone
+	}
+	if len(w.children) == 0 {
+		w.heardAt = time.Now()
 	}
 	w.last++
 	id := w.last

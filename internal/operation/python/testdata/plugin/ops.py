@@ -92,6 +92,11 @@ def leaves(how, **_):
     if how == 'worker':
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(60)
+    if how.startswith('worker stopped'):
+        os.kill(os.getppid(), signal.SIGSTOP)
+        if how.endswith('hang'):
+            time.sleep(60)
+        return
     if how == 'stack':
         sys.setrecursionlimit(100)
         leaves('stack')
