@@ -139,12 +139,19 @@ def _patience():
         return 0
 
 
+_MOST = 64 << 20  # bytes of one request
+
+
 def _encode(request):
     try:
         # No NaN: JSON has none, and the orchestrator stores none.
-        return json.dumps(request, allow_nan=False).encode('ascii')
+        data = json.dumps(request, allow_nan=False).encode('ascii')
     except ValueError as error:
         raise exceptions.NonRecoverableError('this value cannot be stored: {0}'.format(error))
+    if len(data) >= _MOST:
+        raise exceptions.NonRecoverableError(
+            'this is too much to be sent to the orchestrator: {0} MiB, and {1} may be'.format(len(data) >> 20, _MOST >> 20))
+    return data
 
 
 # What the orchestrator's failures are raised as; others are RuntimeError with

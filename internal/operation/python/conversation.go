@@ -94,6 +94,7 @@ func (s *conversation) listen() {
 	for {
 		line, err := readLine(reader)
 		if err != nil {
+			hangUp(s.conn, err)
 			return
 		}
 		frame, err := value.DecodeMap(line)

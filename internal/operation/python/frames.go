@@ -3,6 +3,7 @@ package python
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"strconv"
@@ -15,12 +16,14 @@ import (
 const maxFrame = 64 << 20
 
 // serveFrames answers one request after the other until the connection ends,
-// or a line is no request. A reply of nil is not sent.
+// or a line is too long to be a request: then it ends the connection, so that the
+// child does not wait. A reply of nil is not sent.
 func serveFrames(conn *net.UnixConn, answer func(frame []byte) []byte) {
 	reader := bufio.NewReaderSize(conn, 16<<10)
 	for {
 		frame, err := readLine(reader)
 		if err != nil {
+			hangUp(conn, err)
 			return
 		}
 		if reply := answer(frame); reply != nil {
@@ -28,6 +31,13 @@ func serveFrames(conn *net.UnixConn, answer func(frame []byte) []byte) {
 				return
 			}
 		}
+	}
+}
+
+// hangUp closes the connection to a child that sends what can't be taken.
+func hangUp(conn *net.UnixConn, err error) {
+	if errors.Is(err, io.ErrShortBuffer) {
+		_ = conn.Close()
 	}
 }
 

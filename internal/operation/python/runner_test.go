@@ -439,6 +439,22 @@ func TestWorkerThatHangs(t *testing.T) {
 	}
 }
 
+// What is too large to be taken is that operation's failure, at once.
+func TestOversized(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t, nil)
+	const refusal = "this is too much to be sent to the orchestrator: 65 MiB, and 64 may be"
+	for how, want := range map[string]string{"result": refusal, "property": refusal, "raw": "orchestrator"} {
+		_, _, err := run(t, r, "oversized", map[string]any{"how": how})
+		if e := operationError(t, err); e.Verdict != operation.NonRecoverable || !strings.Contains(e.Message+e.Output, want) {
+			t.Errorf("%s: %+v", how, e)
+		}
+	}
+	if result, _, err := run(t, r, "oversized", map[string]any{"how": "log"}); err != nil || result != "went on" {
+		t.Errorf("%v %v", result, err)
+	}
+}
+
 func TestIdleWorkersEnd(t *testing.T) {
 	t.Parallel()
 	r := newRunner(t, func(c *python.Config) { c.Idle = 50 * time.Millisecond })

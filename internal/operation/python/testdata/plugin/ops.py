@@ -197,6 +197,21 @@ def echo(value, **_):
     return value
 
 
+def oversized(how, **_):
+    """Sends more than is taken."""
+    text = 'x' * (65 << 20)
+    if how == 'result':
+        return text
+    if how == 'property':
+        ctx.instance.runtime_properties['a'] = text
+    if how == 'log':
+        ctx.logger.info(text)
+        return 'went on'
+    if how == 'raw':
+        ctx._bridge._sock.sendall(text.encode('ascii'))
+        time.sleep(60)
+
+
 def eats(mib, **_):
     return len(bytearray(mib << 20))
 
