@@ -146,6 +146,10 @@ func (r *run) outcome() (err error) {
 var errCancelled = errors.New("cancelled")
 
 func (r *run) runSystem(f SystemWorkflow) error {
+	if r.e.IsDryRun {
+		r.book.add(r.logLine("info", fmt.Sprintf("%s runs no operations: a dry run of it does nothing", r.e.WorkflowID)))
+		return nil
+	}
 	err := f(r.asked, r.e, systemHost{r})
 	if err != nil && r.asked.Err() != nil && errors.Is(err, context.Canceled) {
 		return errCancelled

@@ -510,6 +510,28 @@ func TestUpdateStatusFromOutsideStopsTheRun(t *testing.T) {
 		`failed to started for "%s" execution while running "upload_blueprint" workflow.`, e.ID))
 }
 
+// A dry run of what the manager does by itself does nothing.
+func TestDryRunOfASystemWorkflow(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	addDeployment(t, st, "d1", nil)
+	s := newService(t, Config{Store: st, SystemWorkflows: map[string]SystemWorkflow{
+		removalWorkflow: func(context.Context, store.Execution, SystemHost) error {
+			t.Error("it was carried out")
+			return nil
+		},
+	}})
+	serve(t, s)
+	e, err := s.Start(t.Context(), StartRequest{Tenant: "default_tenant", DeploymentID: "d1", WorkflowID: removalWorkflow, DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitEnd(t, s, e.ID, store.Terminated)
+	if _, err := st.GetDeployment(t.Context(), "default_tenant", "d1"); err != nil {
+		t.Errorf("the deployment after a dry run of its removal: %v", err)
+	}
+}
+
 func TestRemovalTakesTheDeploymentAway(t *testing.T) {
 	t.Parallel()
 	st := openStore(t)

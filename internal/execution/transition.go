@@ -68,7 +68,7 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, e *store.Execution, to
 
 // removes tells whether the end of e takes its deployment away.
 func removes(e store.Execution) bool {
-	if e.WorkflowID != removalWorkflow || e.DeploymentID == "" {
+	if e.WorkflowID != removalWorkflow || e.DeploymentID == "" || e.IsDryRun {
 		return false
 	}
 	forced, _ := e.Parameters["force"].(bool)
