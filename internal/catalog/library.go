@@ -172,7 +172,7 @@ func (l *Library) RemoveWorkDir(tenant, deployment string) error {
 // BlueprintDir returns the folder with the blueprint's files.
 func (l *Library) BlueprintDir(ctx context.Context, tenant, id string) (string, error) {
 	page, err := l.store.ListBlueprints(ctx, store.Query{
-		Tenants: []string{tenant}, Filters: []store.Filter{{Field: "id", Values: []string{id}}}, Limit: 1,
+		Tenants: []string{tenant}, Filters: []store.Filter{{Field: "id", Values: []string{id}}}, // no limit: that would count, too
 	})
 	if err != nil {
 		return "", err

@@ -2,7 +2,10 @@ package execution
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -97,6 +100,8 @@ func BenchmarkEngine(b *testing.B) {
 			if c.width == 0 {
 				return
 			}
+			plain := plainSyncs(b, 200)
+			b.ReportMetric(float64(plain[len(plain)/2].Microseconds()), "us/plain-sync-p50")
 			steps := latencies(b, st, ids[0], watch)
 			for name, share := range map[string]float64{"us/step-p50": 0.5, "us/step-p99": 0.99} {
 				b.ReportMetric(float64(steps[int(share*float64(len(steps)-1))].Microseconds()), name)
@@ -120,4 +125,26 @@ func latencies(b *testing.B, st store.Store, execution string, watch *stopwatch)
 	}
 	slices.Sort(steps)
 	return steps
+}
+
+// plainSyncs are the times that it takes to append a page to a file and sync it,
+// shortest first: no step that is journalled can be quicker.
+func plainSyncs(b *testing.B, n int) []time.Duration {
+	f, err := os.Create(filepath.Join(b.TempDir(), "plain"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	page := make([]byte, 4096)
+	took := make([]time.Duration, n)
+	for i := range took {
+		began := time.Now()
+		_, err := f.Write(page)
+		if err = errors.Join(err, f.Sync()); err != nil {
+			b.Fatal(err)
+		}
+		took[i] = time.Since(began)
+	}
+	slices.Sort(took)
+	return took
 }

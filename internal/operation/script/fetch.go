@@ -31,8 +31,24 @@ func (r *Runner) fetch(ctx context.Context, in *inputs, host operation.Host, dir
 	if int64(len(data)) > r.cfg.MaxScript {
 		return "", nonRecoverable("the script %s is longer than %d bytes", in.path, r.cfg.MaxScript)
 	}
-	return dir.writeScript(scriptName(in.path), data)
+	return dir.writeScript(in.scriptName(), data)
 }
+
+// scriptName is what the script's file will be called, as far as is known before
+// the script is: a script of the blueprint itself is a program unless it says or
+// turns out otherwise.
+func (in *inputs) scriptName() string {
+	if in.source != "" {
+		return inlineProgram
+	}
+	return scriptName(in.path)
+}
+
+// The names of the files of scripts that are given as text.
+const (
+	inlinePython  = "script.py"
+	inlineProgram = "script.sh"
+)
 
 // content reads a script from where script_path says.
 func (r *Runner) content(ctx context.Context, in *inputs, host operation.Host) ([]byte, error) {
@@ -63,9 +79,9 @@ func (r *Runner) inline(ctx context.Context, in *inputs, dir *runDir) (string, e
 		}
 	}
 	if isPython {
-		return dir.writeScript("script.py", []byte(source))
+		return dir.writeScript(inlinePython, []byte(source))
 	}
-	return dir.writeScript("script.sh", []byte(source))
+	return dir.writeScript(inlineProgram, []byte(source))
 }
 
 // scriptName is the file name of a script; its extension matters.

@@ -128,6 +128,14 @@ func release(f *os.File, n int64) {
 	_ = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, n)
 }
 
+// linked tells by how many names a file is known; 0 if that can't be told.
+func linked(info os.FileInfo) uint64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(s.Nlink)
+	}
+	return 0
+}
+
 // isSoleUser tells whether nobody else has the file open: only then the system
 // grants a lease for writing. The lease is given back at once.
 func isSoleUser(f *os.File) bool {

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ import (
 type runDir struct {
 	path  string
 	lived bool   // it is where the script worked
+	file  string // the name of the script in it, "" if there is none yet
 	token string // under which the script has its context; "" before it has one
 	// settle lets the warden forget the process; nil: it doesn't know it.
 	settle func()
@@ -61,10 +63,12 @@ func ownerAlive(name string) bool {
 	return alive && strconv.FormatUint(p.start, 10) == start
 }
 
-func (r *Runner) newRunDir() (*runDir, error) {
+// newRunDir makes a run directory for a script of that name, whose content may be
+// there already (see writeScript).
+func (r *Runner) newRunDir(script string) (*runDir, error) {
 	dir := filepath.Join(r.runsDir(), r.prefix+rand.Text()[:16])
-	if r.takeSpare(dir) {
-		return &runDir{path: dir}, nil
+	if file, ok := r.takeSpare(dir, script); ok {
+		return &runDir{path: dir, file: file}, nil
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make a run directory: %w", err)
@@ -72,18 +76,47 @@ func (r *Runner) newRunDir() (*runDir, error) {
 	return &runDir{path: dir}, nil
 }
 
-// writeScript writes an executable file. No process may be started meanwhile:
-// it would inherit the descriptor, and a file that anybody has open for writing
-// cannot be executed.
+// writeScript writes an executable file, unless an earlier run has left it just
+// so. No process may be started meanwhile: it would inherit the descriptor, and a
+// file that anybody has open for writing cannot be executed.
 func (d *runDir) writeScript(name string, data []byte) (string, error) {
 	path := filepath.Join(d.path, name)
+	if d.file != "" {
+		if d.file == name && holds(path, data) {
+			return path, nil
+		}
+		if err := os.RemoveAll(filepath.Join(d.path, d.file)); err != nil {
+			return "", fmt.Errorf("remove an earlier script: %w", err)
+		}
+	}
+	d.file = name
 	syscall.ForkLock.RLock()
-	err := os.WriteFile(path, data, 0o755)
+	err := os.WriteFile(path, data, scriptMode)
 	syscall.ForkLock.RUnlock()
 	if err != nil {
 		return "", fmt.Errorf("write the script: %w", err)
 	}
 	return path, nil
+}
+
+// scriptMode are the permissions of a script's file.
+const scriptMode = 0o755
+
+// mostKept bounds the size of a script that is looked at to keep it.
+const mostKept = 64 << 10
+
+// holds tells whether path is a script with that content, which nothing else
+// shares. Making a file anew costs many times as much as reading it.
+func holds(path string, data []byte) bool {
+	if len(data) > mostKept {
+		return false
+	}
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode() != scriptMode || info.Size() != int64(len(data)) || linked(info) != 1 {
+		return false
+	}
+	there, err := os.ReadFile(path)
+	return err == nil && bytes.Equal(there, data)
 }
 
 // pidRecord is what the pid file says.

@@ -250,7 +250,7 @@ func (r *Runner) Run(ctx context.Context, req *operation.Request, host operation
 			return result, err
 		}
 	}
-	dir, err := r.newRunDir()
+	dir, err := r.newRunDir(in.scriptName())
 	if err != nil {
 		return nil, err
 	}

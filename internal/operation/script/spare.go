@@ -15,8 +15,14 @@ import (
 // the more slowly the more were removed; thousands of short scripts would spend
 // most of their time there.
 type spares struct {
-	mu    sync.Mutex
-	paths []string
+	mu   sync.Mutex
+	dirs []spareDir
+}
+
+// spareDir is one of them.
+type spareDir struct {
+	path string
+	file string // the script that is still in it
 }
 
 // mostSpares bounds how many are kept: about as many as run at once.
@@ -24,46 +30,54 @@ const mostSpares = 64
 
 func (r *Runner) sparesDir() string { return filepath.Join(r.cfg.Root, "spare") }
 
-// takeSpare makes a used directory the run directory at path, if there is one.
-func (r *Runner) takeSpare(path string) bool {
+// takeSpare makes a used directory the run directory at path, if there is one,
+// and tells which script is in it; that of the name if one has it.
+func (r *Runner) takeSpare(path, script string) (file string, ok bool) {
 	s := &r.spares
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.paths) > 0 {
-		last := len(s.paths) - 1
-		spare := s.paths[last]
-		s.paths = s.paths[:last]
-		if os.Rename(spare, path) == nil {
-			return true
+	for len(s.dirs) > 0 {
+		at := len(s.dirs) - 1
+		for k := at; k >= 0; k-- {
+			if s.dirs[k].file == script {
+				at = k
+				break
+			}
+		}
+		spare := s.dirs[at]
+		s.dirs = slices.Delete(s.dirs, at, at+1)
+		if os.Rename(spare.path, path) == nil {
+			return spare.file, true
 		}
 	}
-	return false
+	return "", false
 }
 
 // spare keeps a run directory of this runner to be used again. It is false,
 // and the directory is to be removed, if there are enough, or if it may not be
 // told that nothing the script left behind has to do with it.
 func (r *Runner) spare(d *runDir) bool {
-	if d.lived || d.token == "" || r.closed.Load() || filepath.Dir(d.path) != r.runsDir() || !emptied(d.path) {
+	if d.lived || d.token == "" || r.closed.Load() || filepath.Dir(d.path) != r.runsDir() || !emptied(d.path, d.file) {
 		return false
 	}
 	s := &r.spares
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.paths) >= mostSpares {
+	if len(s.dirs) >= mostSpares {
 		return false
 	}
 	spare := filepath.Join(r.sparesDir(), r.prefix+rand.Text()[:16])
 	if os.Rename(d.path, spare) != nil {
 		return false
 	}
-	s.paths = append(s.paths, spare)
+	s.dirs = append(s.dirs, spareDir{spare, d.file})
 	return true
 }
 
 // emptied empties the files in a run directory that every run has, and removes
-// the others. It is false if the script's output is still open somewhere.
-func emptied(dir string) bool {
+// the others but for the script. It is false if the script's output is still open
+// somewhere.
+func emptied(dir, script string) bool {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return false
@@ -77,6 +91,7 @@ func emptied(dir string) bool {
 			// Not to nothing: what is cut to nothing and written again is brought to
 			// disk at once by some file systems. This reads as no record, too.
 			err = os.Truncate(path, 1)
+		case script:
 		default:
 			err = os.RemoveAll(path)
 		}
@@ -109,10 +124,10 @@ func (r *Runner) clearSpares() {
 	s := &r.spares
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, path := range s.paths {
-		_ = os.RemoveAll(path) // what is left, the next runner removes
+	for _, d := range s.dirs {
+		_ = os.RemoveAll(d.path) // what is left, the next runner removes
 	}
-	s.paths = nil
+	s.dirs = nil
 }
 
 // removeLeftSpares removes those of runners that are dead.
