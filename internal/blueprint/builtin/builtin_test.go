@@ -2,7 +2,10 @@ package builtin
 
 import (
 	"io/fs"
+	"os"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"windlass/internal/blueprint/yaml"
@@ -60,5 +63,43 @@ func TestIsTypes(t *testing.T) {
 		if got := IsTypes(url); got != want {
 			t.Errorf("IsTypes(%q) = %v, want %v", url, got, want)
 		}
+	}
+}
+
+// The page about workflows names each of them, with each of its parameters.
+func TestWorkflowsAreDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../docs/builtin-workflows.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	types, err := os.ReadFile("types/types.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	workflow, row, filters := "", "", []string{"type_names", "node_ids", "node_instance_ids"}
+	inside := false
+	for line := range strings.Lines(string(types)) {
+		name, _, isKey := strings.Cut(strings.TrimSpace(line), ":")
+		depth := len(line) - len(strings.TrimLeft(line, " "))
+		switch {
+		case depth == 0 && isKey:
+			inside = name == "workflows"
+		case !inside || !isKey:
+		case depth == 2:
+			workflow = name
+			if _, rest, ok := strings.Cut(string(page), "\n| `"+workflow+"` |"); ok {
+				row, _, _ = strings.Cut(rest, "\n")
+			} else {
+				t.Errorf("workflow %s is not on the page", workflow)
+			}
+		case depth == 6 && !slices.Contains(filters, name) && !strings.Contains(line, "node_instances_active") && !strings.Contains(line, "node_types_required"):
+			if !strings.Contains(row, "`"+name+"`") {
+				t.Errorf("parameter %s of %s is not on the page", name, workflow)
+			}
+		}
+	}
+	if workflow == "" {
+		t.Error("no workflows were found")
 	}
 }
