@@ -1,5 +1,6 @@
 """Runs one operation of a plugin, in a child of a worker."""
 import atexit
+import os
 import sys
 import threading
 
@@ -27,10 +28,21 @@ def main(sock):
 _ODD = frozenset(('antigravity', 'idlelib', 'this', 'tkinter', 'turtle', 'turtledemo'))
 
 
+def _standard_names():
+    """The names of the modules of the standard library."""
+    known = getattr(sys, 'stdlib_module_names', None)
+    if known is None:  # before Python 3.10
+        known = {name.partition('.')[0] for name in os.listdir(os.path.dirname(os.__file__))}
+        known |= set(sys.builtin_module_names)
+    return frozenset(known) - _ODD
+
+
+_STANDARD = _standard_names()
+
+
 def _tell_modules(bridge, known):
     """Tells which modules of the standard library the operation has imported."""
-    standard = getattr(sys, 'stdlib_module_names', frozenset()) - _ODD
-    names = [name for name in list(sys.modules) if name not in known and name.partition('.')[0] in standard]
+    names = [name for name in list(sys.modules) if name not in known and name.partition('.')[0] in _STANDARD]
     if names:
         try:
             bridge.tell('imported', modules=names)

@@ -103,9 +103,10 @@ if [ "$(id -u)" = 0 ] && [ ! -e /opt/manager/resources ]; then # ansible and ter
 fi
 http_proxy=http://127.0.0.1:$web no_proxy=127.0.0.1,localhost,$ssh_host \
     cfy manager start --data-dir "$work/data" --listen "127.0.0.1:$(free_port)" "${links[@]}" >"$work/log" 2>&1 &
-started+=($!)
-for _ in $(seq 100); do
-    cfy status >/dev/null 2>&1 && break
+manager=$!
+started+=("$manager")
+until grep -q 'password: ' "$work/log"; do # without it, cfy would make a manager of its own here
+    kill -0 "$manager" 2>/dev/null || { cat "$work/log"; exit 1; }
     sleep 0.1
 done
 for item in task_retries=1 task_retry_interval=1; do cfy config update "$item" >/dev/null; done
