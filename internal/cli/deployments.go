@@ -372,6 +372,16 @@ func (a *app) statusCommand() *cobra.Command {
 		sizes, _ := s["storage"].(object)
 		bytes, _ := sizes["database_bytes"].(int64)
 		a.say("Database: %.1f MB, with %v executions and %v events and logs", float64(bytes)/1e6, sizes["executions"], sizes["events"])
+		if free, known := sizes["disk_free_bytes"].(int64); known {
+			a.say("Disk: %.1f GB free", float64(free)/1e9)
+		}
+		if work, known := s["executions"].(object); known {
+			a.say("Executions: %v pending, %v running, %v queued", work["pending"], work["running"], work["queued"])
+		}
+		problems, _ := s["problems"].([]any)
+		for _, problem := range problems {
+			a.say("Problem: %v", problem)
+		}
 		return nil
 	})
 }

@@ -124,7 +124,9 @@ func (a *app) startAndFollow(c *cobra.Command, cl *client, body object, timeout 
 		if a.json {
 			return a.printJSON(e)
 		}
-		a.say("Execution %s has started. Follow it with `cfy events list --tail %s`", id, id)
+		if status != "queued" {
+			a.say("Execution %s has started. Follow it with `cfy events list --tail %s`", id, id)
+		}
 		return nil
 	}
 	end, err := a.follow(ctx, cl, id, timeout, func(e object) { a.showEvent(e, logs) })

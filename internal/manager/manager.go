@@ -249,7 +249,7 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 		Store: m.store, Access: users, Executions: m.executions, Approvals: approvals,
 		Catalog: contents, Plugins: contents,
 		Files: library, Snapshots: snapshots, Fetch: fetcher(m.config.AllowPrivate), Version: m.config.Version, Host: name, Address: m.config.Listen,
-		Why: m.executions.Why, Stopping: m.stopping, Logger: m.log,
+		Why: m.executions.Why, Disk: func() (rest.Disk, error) { return diskOf(m.config.DataDir) }, Stopping: m.stopping, Logger: m.log,
 	})
 	return err
 }

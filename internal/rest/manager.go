@@ -1,10 +1,6 @@
 package rest
 
-import (
-	"net/http"
-
-	"windlass/internal/store"
-)
+import "net/http"
 
 var managerShape = shape[*server]{name: "Manager", fields: []field[*server]{
 	{"id", integer, func(*server) any { return 1 }},
@@ -31,45 +27,6 @@ func (s *server) getVersion(w http.ResponseWriter, _ *request) error {
 		"edition": "community", "version": compatibleVersion, "windlass": s.Version, "build": nil, "date": nil, "commit": nil,
 		"distribution": nil, "distro_release": nil,
 	})
-}
-
-// getStatus tells whether the manager works: it does if the store answers.
-func (s *server) getStatus(w http.ResponseWriter, r *request) error {
-	summary, err := r.queryFlag("summary", false)
-	if err != nil {
-		return err
-	}
-	status, state := "OK", "Active"
-	if _, err := s.Store.ListSettings(r.Context()); err != nil {
-		s.log.ErrorContext(r.Context(), "the store does not answer", "error", err)
-		status, state = "Fail", "Inactive"
-	}
-	services := object{}
-	if !summary {
-		for name, st := range map[string]string{"Manager": "Active", "Workflow engine": "Active", "Database (" + s.Store.Dialect() + ")": state} {
-			services[name] = object{"status": st, "is_remote": false, "extra_info": object{}}
-		}
-	}
-	body := object{"status": status, "services": services}
-	if !summary {
-		body["storage"] = s.storage(r)
-	}
-	return ok(w, body)
-}
-
-// storage tells how much is kept; what can't be found out is null.
-func (s *server) storage(r *request) object {
-	sizes := object{"database_bytes": nil, "executions": nil, "events": nil}
-	if n, err := s.Store.Size(r.Context()); err == nil {
-		sizes["database_bytes"] = n
-	}
-	if page, err := s.Store.ListExecutions(r.Context(), store.Query{Limit: 1}); err == nil {
-		sizes["executions"] = int64(page.Total)
-	}
-	if page, err := s.Store.ListEvents(r.Context(), store.Query{Limit: 1}); err == nil {
-		sizes["events"] = int64(page.Total)
-	}
-	return sizes
 }
 
 func (s *server) getOK(w http.ResponseWriter, r *request) error {

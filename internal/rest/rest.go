@@ -93,6 +93,8 @@ type Config struct {
 	Address string // its address; a port is left off
 	// Why explains where an execution stands and what it waits for; nil: not offered.
 	Why func(ctx context.Context, tenant, id string) (execution.Reason, error)
+	// Disk tells of the room for the manager's data; nil: not offered.
+	Disk func() (Disk, error)
 	// Stopping, once closed, ends the streams so that the server can stop.
 	Stopping <-chan struct{}
 	// Fetch opens what a URL names; nil: not offered.

@@ -124,6 +124,21 @@ type Breaker interface {
 	Broken() <-chan struct{}
 }
 
+// Reporter is a Store that remembers whether the database takes what is written.
+type Reporter interface {
+	// Trouble is the last write that was refused because of the database itself,
+	// and not of what was to be written; its Err is nil if there was none.
+	Trouble() Trouble
+}
+
+// Trouble is a write that the database could not take: the disk is full or
+// broken, or it was not to be reached.
+type Trouble struct {
+	Err    error
+	At     time.Time
+	IsOver bool // it has taken others since
+}
+
 // Errors that callers tell apart with errors.Is.
 var (
 	ErrNotFound = errors.New("not found")

@@ -32,14 +32,19 @@ func (c conn) Query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 // ends with a context of its own would take the connection with it.
 type bound struct {
 	conn
-	ctx context.Context
+	ctx   context.Context
+	wrote *bool // set once something was changed
 }
 
 func (b bound) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	return b.conn.Exec(b.ctx, query, args...)
+	n, err := b.conn.Exec(b.ctx, query, args...)
+	if n > 0 {
+		*b.wrote = true
+	}
+	return n, err
 }
 
 func (b bound) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {

@@ -148,6 +148,7 @@ func (s *Store) leads(lock string, v *visit) error {
 			s.alone(lock, o)
 		}
 	case err != nil:
+		s.note(v.ctx, err)
 		for _, o := range inside {
 			o.err = err
 		}
@@ -210,6 +211,9 @@ func (s *Store) together(lock string, inside *[]*visit) (topics map[string]struc
 	if err := t.sql.Commit(); err != nil {
 		return nil, false, &commitError{err}
 	}
+	if t.wrote {
+		s.trouble.Passed()
+	}
 	return topics, false, nil
 }
 
@@ -224,7 +228,7 @@ func (t *transaction) visited(v *visit, topics map[string]struct{}) (err error) 
 			v.panics, err = p, errPanic
 		}
 	}()
-	tx := sqlstore.NewTx(bound{conn{t.sql}, ctx}, dialect, t.lock)
+	tx := sqlstore.NewTx(bound{conn{t.sql}, ctx, &t.wrote}, dialect, t.lock)
 	if err := v.fn(tx); err != nil {
 		return err
 	}

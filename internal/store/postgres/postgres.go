@@ -15,6 +15,7 @@ import (
 	"hash/fnv"
 	"io/fs"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -68,13 +69,18 @@ type Store struct {
 	news  *notifier
 	doors doors
 
+	trouble sqlstore.Trouble
+
 	mu     sync.RWMutex // held while writing, exclusively while closing
 	closed bool         // guarded by mu
 	once   sync.Once
 	result error // of the one Close
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store    = (*Store)(nil)
+	_ store.Reporter = (*Store)(nil)
+)
 
 // Open connects to the database that the URL names and brings it to the newest
 // schema; of several managers that start at once, one does that.
@@ -196,6 +202,7 @@ func (s *Store) write(ctx context.Context, fn func(tx store.Tx) error) error {
 			return nil
 		}
 		if !isTransient(err) || attempt == mostAttempts {
+			s.note(ctx, err)
 			return named(err)
 		}
 		pause := time.NewTimer(rand.N(time.Duration(attempt) * 10 * time.Millisecond))
@@ -215,7 +222,7 @@ func (s *Store) attempt(ctx context.Context, fn func(tx store.Tx) error) (map[st
 		return nil, err
 	}
 	defer t.close()
-	tx := sqlstore.NewTx(bound{conn{t.sql}, t.running}, dialect, t.lock)
+	tx := sqlstore.NewTx(bound{conn{t.sql}, t.running, &t.wrote}, dialect, t.lock)
 	if err := fn(tx); err != nil {
 		return nil, because(ctx, err)
 	}
@@ -225,8 +232,36 @@ func (s *Store) attempt(ctx context.Context, fn func(tx store.Tx) error) (map[st
 	if err := t.sql.Commit(); err != nil {
 		return nil, &commitError{err}
 	}
+	if t.wrote {
+		s.trouble.Passed()
+	}
 	return tx.Topics(), nil
 }
+
+// note remembers an error that came of the database itself: it could not be
+// reached, or would take no write from anybody.
+func (s *Store) note(ctx context.Context, err error) {
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	var e *pgconn.PgError
+	var unreachable *pgconn.ConnectError
+	var network net.Error
+	isOwn := errors.As(err, &unreachable) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn)
+	if errors.As(err, &e) {
+		switch e.Code[:2] {
+		case "08", "53", "57", "58", "XX": // connection, resources, operator's intervention, system, internal
+			isOwn = true
+		}
+		isOwn = isOwn || e.Code == "25006" // a read-only transaction: the server is a stand-by
+	}
+	if isOwn {
+		s.trouble.Met(named(err))
+	}
+}
+
+// Trouble implements store.Reporter.
+func (s *Store) Trouble() store.Trouble { return s.trouble.Trouble() }
 
 // transaction is one under way, on a connection of its own.
 type transaction struct {
@@ -237,6 +272,7 @@ type transaction struct {
 	cancel  context.CancelFunc
 	unlink  func() bool
 	held    []string // named locks
+	wrote   bool     // something was changed
 }
 
 func (s *Store) begin(ctx context.Context) (*transaction, error) {

@@ -74,3 +74,56 @@ func TestErrorsLeaveThePasswordOut(t *testing.T) {
 		}
 	}
 }
+
+// A server that takes no writes, such as a stand-by, and one that is gone, are
+// told of until one goes through again.
+func TestTrouble(t *testing.T) {
+	t.Parallel()
+	address := database(t)
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := postgres.Open(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	add := func(name string) error {
+		return st.Write(t.Context(), func(tx store.Tx) error { return tx.AddTenant(t.Context(), store.Tenant{Name: name}) })
+	}
+	trouble := func() store.Trouble { return st.(store.Reporter).Trouble() }
+	if err := add("one"); err != nil || trouble().Err != nil {
+		t.Fatalf("error %v, trouble %+v", err, trouble())
+	}
+	if err := add("one"); err == nil || trouble().Err != nil {
+		t.Errorf("a tenant that there is: error %v, trouble %+v", err, trouble())
+	}
+	readOnly := func(word string) {
+		t.Helper()
+		storetest.Administer(t, u, "BEGIN READ WRITE; ALTER DATABASE "+u.Path[1:]+" SET default_transaction_read_only = "+word+"; COMMIT")
+		storetest.Administer(t, u, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	}
+	readOnly("on")
+	for range 20 { // the first ones may find a connection that is gone
+		if err = add("two"); err != nil && strings.Contains(err.Error(), "read-only") {
+			break
+		}
+	}
+	if met := trouble(); met.Err == nil || met.IsOver || !strings.Contains(met.Err.Error(), "read-only") {
+		t.Errorf("on a server that can only be read: error %v, trouble %+v", err, met)
+	}
+	readOnly("off")
+	for range 20 {
+		if err = add("two"); err == nil {
+			break
+		}
+	}
+	if met := trouble(); err != nil || met.Err == nil || !met.IsOver {
+		t.Errorf("afterwards: error %v, trouble %+v", err, met)
+	}
+}

@@ -56,7 +56,8 @@ func (s *session) close() error { return errors.Join(s.forget(), s.conn.Close())
 // statement.
 type guarded struct {
 	*session
-	ctx context.Context
+	ctx   context.Context
+	wrote bool // something was changed
 }
 
 func (g *guarded) ready(ctx context.Context) error {
@@ -78,7 +79,9 @@ func (g *guarded) Exec(ctx context.Context, query string, args ...any) (int64, e
 	if err != nil {
 		return 0, err
 	}
-	return result.RowsAffected()
+	n, err := result.RowsAffected()
+	g.wrote = g.wrote || n > 0
+	return n, err
 }
 
 func (g *guarded) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {

@@ -54,12 +54,16 @@ type Store struct {
 }
 
 var (
-	_ store.Store   = (*Store)(nil)
-	_ store.Breaker = (*Store)(nil)
+	_ store.Store    = (*Store)(nil)
+	_ store.Breaker  = (*Store)(nil)
+	_ store.Reporter = (*Store)(nil)
 )
 
 // Broken implements store.Breaker.
 func (s *Store) Broken() <-chan struct{} { return s.writer.broken }
+
+// Trouble implements store.Reporter.
+func (s *Store) Trouble() store.Trouble { return s.writer.trouble.Trouble() }
 
 // Open opens or creates the database at path and brings it to the newest
 // schema. It fails if another process has it open.

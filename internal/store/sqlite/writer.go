@@ -35,6 +35,8 @@ type writer struct {
 	conn *session
 	hub  *sqlstore.Hub
 
+	trouble sqlstore.Trouble
+
 	mu       sync.RWMutex // held while sending to requests, exclusively while closing it
 	closed   bool         // guarded by mu
 	requests chan *request
@@ -54,6 +56,7 @@ type request struct {
 	fn     func(store.Tx) error
 	state  atomic.Int32 // waiting, taken or dropped
 	topics map[string]struct{}
+	wrote  bool
 	err    error
 	panics any           // what fn panicked with
 	done   chan struct{} // closed when err is final
@@ -146,6 +149,7 @@ func (w *writer) run() {
 	batch := make([]*request, 0, mostWrites)
 	for first := range w.requests {
 		batch = w.serve(append(batch[:0], first))
+		w.note(batch)
 		for _, r := range batch {
 			close(r.done)
 		}
@@ -191,6 +195,18 @@ func (w *writer) serve(batch []*request) []*request {
 		w.serveApart(batch)
 	}
 	return batch
+}
+
+// note remembers whether the database takes what is written.
+func (w *writer) note(batch []*request) {
+	for _, r := range batch {
+		switch {
+		case r.err == nil && r.panics == nil && r.wrote && r.state.Load() == taken:
+			w.trouble.Passed()
+		case w.fatal != nil && errors.Is(r.err, w.fatal), errors.Is(r.err, store.ErrFull), isBroken(r.err), code(r.err) == sqlite3.SQLITE_READONLY:
+			w.trouble.Met(r.err)
+		}
+	}
 }
 
 func (w *writer) waiting() (*request, bool) {
@@ -241,9 +257,11 @@ func (w *writer) call(r *request) {
 	if r.err = r.ctx.Err(); r.err != nil {
 		return
 	}
-	tx := sqlstore.NewTx(&guarded{session: w.conn, ctx: r.ctx}, dialect, func(string) error { return nil })
+	session := &guarded{session: w.conn, ctx: r.ctx}
+	tx := sqlstore.NewTx(session, dialect, func(string) error { return nil })
 	defer func() { r.panics = recover() }()
 	r.err = r.fn(tx)
+	r.wrote = session.wrote
 	r.topics = tx.Topics()
 	if r.err == nil {
 		r.err = r.ctx.Err()

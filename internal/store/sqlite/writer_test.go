@@ -91,9 +91,18 @@ func TestFullDisk(t *testing.T) {
 		})
 	}
 	writes.Wait()
+	if err := s.Write(t.Context(), func(store.Tx) error { return nil }); err != nil { // which writes nothing
+		t.Fatal(err)
+	}
+	if met := s.Trouble(); !errors.Is(met.Err, store.ErrFull) || met.IsOver {
+		t.Errorf("with a full disk the trouble is %+v", met)
+	}
 	limit("1000000")
 	if err := s.Write(t.Context(), add(t.Context(), "after")); err != nil {
 		t.Fatal(err)
+	}
+	if met := s.Trouble(); !errors.Is(met.Err, store.ErrFull) || !met.IsOver {
+		t.Errorf("with room again the trouble is %+v", met)
 	}
 	if got := tenants(t, s); !slices.Equal(got, []string{"after"}) {
 		t.Errorf("got %q", got)

@@ -47,6 +47,7 @@ var executions = view[store.Execution]{
 			"created_at":              {expr: "t.created_at", kind: instant},
 			"started_at":              {expr: "t.started_at", kind: instant, nullable: true},
 			"ended_at":                {expr: "t.ended_at", kind: instant, nullable: true},
+			"queued_at":               {expr: "t.queued_at", kind: instant, nullable: true},
 			"scheduled_for":           {expr: "t.scheduled_for", kind: instant, nullable: true},
 			"error":                   {expr: "t.error", nullable: true},
 			"stored_events":           {expr: "(p.events + p.logs)", kind: number, join: "progress"},
