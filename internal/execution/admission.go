@@ -122,7 +122,8 @@ func queueTime(e store.Execution) time.Time {
 
 func systemWideAmong(active, queued []store.Execution) []store.Execution {
 	var wide []store.Execution
-	for _, e := range slices.Concat(active, without(queued, "", standsAside)) {
+	// One that waits wants to be alone, whatever it is: else it might wait for ever.
+	for _, e := range slices.Concat(active, queued) {
 		if e.IsSystemWorkflow {
 			wide = append(wide, e)
 		}

@@ -68,6 +68,8 @@ func TestAdmit(t *testing.T) {
 			Neighbours{Active: es(wide("x", "update_plugin", store.Started))}, behind},
 		{"a system-wide one queued", Candidate{Execution: on("e", "d", "")},
 			Neighbours{QueuedSystemWide: es(wide("x", "restore_snapshot", store.Queued))}, behind},
+		{"a snapshot queued", Candidate{Execution: on("e", "d", "")},
+			Neighbours{QueuedSystemWide: es(wide("x", "create_snapshot", store.Queued))}, behind},
 		{"an upload behind a system-wide one", Candidate{Execution: on("e", "", "")},
 			Neighbours{Active: es(wide("x", "restore_snapshot", store.Started))}, behind},
 		{"system-wide, others running", Candidate{Execution: wide("e", "restore_snapshot", "")},

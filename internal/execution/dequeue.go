@@ -10,9 +10,12 @@ import (
 	"windlass/internal/store"
 )
 
-// defaultMaxConcurrent bounds how many executions the queue lets run at once,
-// unless the setting max_concurrent_workflows says otherwise.
-const defaultMaxConcurrent = 20
+// ExecutionsSetting names the setting that bounds how many executions the queue
+// lets run at once, and DefaultExecutions is its value unless it is set.
+const (
+	ExecutionsSetting = "max_concurrent_workflows"
+	DefaultExecutions = 20
+)
 
 // dequeue lets in whoever of the queue may start now. The caller holds
 // admissionLock, so nobody is let in twice.
@@ -35,7 +38,16 @@ func (s *Service) dequeue(ctx context.Context, tx store.Tx) error {
 	if len(head) == 0 {
 		return nil // nobody waits at all
 	}
-	return s.letInOrdinary(ctx, tx, head, intAmong(settings, "max_concurrent_workflows", defaultMaxConcurrent))
+	return s.letInOrdinary(ctx, tx, head, intAmong(settings, ExecutionsSetting, DefaultExecutions))
+}
+
+// LetIn lets in whoever of the queue may start now, as part of a transaction that
+// gives them more room: ends of executions do so by themselves.
+func (s *Service) LetIn(ctx context.Context, tx store.Tx) error {
+	if err := tx.Lock(admissionLock); err != nil {
+		return err
+	}
+	return s.dequeue(ctx, tx)
 }
 
 // How much of the queue is looked through one by one: at first, as most are no
@@ -47,6 +59,7 @@ const (
 
 func (s *Service) letInSystemWide(ctx context.Context, tx store.Tx, e store.Execution) error {
 	n, err := neighboursOf(ctx, tx, e)
+	n.QueuedSystemWide = nil // it is the first of them, whatever the clocks of managers said
 	if err != nil || Admit(Candidate{Execution: e, Queue: true}, n) != nil {
 		return err
 	}

@@ -189,6 +189,12 @@ func (s *Service) startBatch(ctx context.Context, tx store.Tx) error {
 	if err := tx.Lock(scheduleLock); err != nil {
 		return err
 	}
+	if err := tx.Lock(admissionLock); err != nil {
+		return err
+	}
+	if m, err := maintenanceIn(ctx, tx); err != nil || m.Status != MaintenanceOff {
+		return err // it has just begun: what is due stays so until it ends
+	}
 	due, err := tx.DueSchedules(ctx, s.now(), scheduleBatch)
 	if err != nil {
 		return err

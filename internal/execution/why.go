@@ -80,8 +80,8 @@ func whyQueued(ctx context.Context, r store.Reader, e store.Execution) (Reason, 
 			reason.Text = fmt.Sprintf("It waits for its group %s, which lets no more members run now.", e.GroupID)
 			return reason, err
 		}
-		limit, err := intSetting(ctx, r, "max_concurrent_workflows", defaultMaxConcurrent)
-		reason.Text = fmt.Sprintf("It waits for a place: at most %d executions taken from the queue run at once.", limit)
+		limit, err := intSetting(ctx, r, ExecutionsSetting, DefaultExecutions)
+		reason.Text = fmt.Sprintf("It waits for a place: at most %d executions taken from the queue run at once (%s).", limit, ExecutionsSetting)
 		return reason, err
 	}
 	reason.BlockedBy = slices.Clone(block.By)

@@ -31,7 +31,7 @@ func defaultSettings() []setting {
 		{scope: "rest", name: "blueprint_folder_max_files", value: int64(10000), kind: integer},
 		{scope: "rest", name: "default_page_size", value: int64(pageSize), kind: integer},
 		{scope: "rest", name: catalog.ImportResolverSetting, value: object{"parameters": object{"rules": []any{}, "fallback": true}}, kind: dict},
-		{scope: "rest", name: "max_concurrent_workflows", value: int64(20), kind: integer},
+		{scope: "rest", name: execution.ExecutionsSetting, value: int64(execution.DefaultExecutions), kind: integer},
 		// As the original's 7.x: what can't start beside a system-wide execution waits, also unasked.
 		{scope: "rest", name: execution.CatchUpSetting, value: execution.CatchUpSkip, kind: text},
 		{scope: "rest", name: "queue_behind_system_wide", value: false, kind: boolean},
@@ -180,7 +180,12 @@ func (s *server) putConfig(w http.ResponseWriter, r *request) error {
 	}
 	c.value, c.updatedAt, c.updatedBy = v, s.Now(), r.caller.Username
 	err = s.Store.Write(r.Context(), func(tx store.Tx) error {
-		return tx.PutSetting(r.Context(), store.Setting{Scope: c.scope, Name: c.name, Value: v, UpdatedAt: c.updatedAt, UpdatedBy: c.updatedBy})
+		if err := tx.PutSetting(r.Context(), store.Setting{
+			Scope: c.scope, Name: c.name, Value: v, UpdatedAt: c.updatedAt, UpdatedBy: c.updatedBy,
+		}); err != nil || c.name != execution.ExecutionsSetting {
+			return err
+		}
+		return s.Executions.LetIn(r.Context(), tx)
 	})
 	if err != nil {
 		return err

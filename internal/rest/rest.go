@@ -22,6 +22,7 @@ import (
 // Executions is what the API needs of the execution room.
 type Executions interface {
 	ReadLimits(ctx context.Context) error
+	LetIn(ctx context.Context, tx store.Tx) error
 	Start(ctx context.Context, r execution.StartRequest) (store.Execution, error)
 	Cancel(ctx context.Context, tenant, id string, how execution.Action) (store.Execution, error)
 	Resume(ctx context.Context, tenant, id string, force bool) (store.Execution, error)

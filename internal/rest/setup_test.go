@@ -322,6 +322,8 @@ func (r *rooms) Pause(ctx context.Context, tenant, id string) (store.Execution, 
 
 func (r *rooms) ReadLimits(context.Context) error { return nil }
 
+func (r *rooms) LetIn(context.Context, store.Tx) error { return nil }
+
 func (r *rooms) Continue(ctx context.Context, tenant, id string) (store.Execution, error) {
 	s, err := r.scheduler()
 	if err != nil {
