@@ -24,6 +24,7 @@ import (
 type model struct {
 	all       []*modelled // in the order of their requests
 	schedules []planned   // that are still to come
+	limit     int         // of those that the queue lets run at once
 }
 
 type modelled struct {
@@ -92,10 +93,43 @@ func (m *model) letIn() {
 		return
 	}
 	for _, e := range m.all {
-		if isQueuedModel(e) && !m.some(func(o *modelled) bool { return o.deployment == e.deployment && isActiveModel(o) }) {
+		running := 0
+		for _, o := range m.all {
+			if isActiveModel(o) {
+				running++
+			}
+		}
+		if isQueuedModel(e) && running < m.limit && !m.some(func(o *modelled) bool { return o.deployment == e.deployment && isActiveModel(o) }) {
 			e.status = store.Pending
 		}
 	}
+}
+
+// act is the answer to an action: whether it is carried out.
+func (m *model) act(e *modelled, how Action) bool {
+	ended := e.status.IsEnd()
+	switch how {
+	case Cancel, ForceCancel, Kill:
+		again := e.status == store.Cancelling && how == ForceCancel
+		if (ended || e.status.IsCancelling()) && how != Kill && !again {
+			return false
+		}
+		if isQueuedModel(e) {
+			e.status = store.Cancelled
+			m.letIn()
+			return true
+		}
+		e.status = map[Action]store.Status{Cancel: store.Cancelling, ForceCancel: store.ForceCancelling, Kill: store.KillCancelling}[how]
+		return true
+	}
+	if e.status == store.Started && how == Resume {
+		return true // it goes on anyway
+	}
+	if e.status != store.Failed && e.status != store.Cancelled {
+		return false
+	}
+	e.status = store.Pending // beside whatever runs
+	return true
 }
 
 // due starts what is scheduled up to now, the longest due first.
@@ -110,7 +144,7 @@ func (m *model) due(now time.Time) []*modelled {
 }
 
 func (m *model) copy() *model {
-	c := &model{schedules: slices.Clone(m.schedules)}
+	c := &model{schedules: slices.Clone(m.schedules), limit: m.limit}
 	for _, e := range m.all {
 		one := *e
 		c.all = append(c.all, &one)
@@ -209,7 +243,7 @@ func compareWithModel(t *testing.T, open func() store.Store, shut func(store.Sto
 			return
 		}
 		w.begin(r)
-		m := &model{}
+		m := &model{limit: DefaultExecutions}
 		anyone := func() int { return rapid.IntRange(0, len(w.managers)-1).Draw(r, "manager") }
 		request := func(r *rapid.T, name string) wanted {
 			if rapid.IntRange(0, 4).Draw(r, name+" is system-wide") == 0 {
@@ -261,6 +295,7 @@ func compareWithModel(t *testing.T, open func() store.Store, shut func(store.Sto
 				}, p.at); err != nil {
 					r.Fatal(err)
 				}
+				p.at = p.at.Add(time.Second - 1).Truncate(time.Second) // in whole seconds
 				m.schedules = append(m.schedules, p)
 			},
 			"time passes": func(r *rapid.T) {
@@ -280,6 +315,21 @@ func compareWithModel(t *testing.T, open func() store.Store, shut func(store.Sto
 				if len(started) > 0 {
 					w.find(r, m, started)
 				}
+			},
+			"act": func(r *rapid.T) {
+				e := m.pick(r, func(*modelled) bool { return true }, "there is nothing")
+				how := rapid.SampledFrom([]Action{Cancel, ForceCancel, Kill, Resume, ForceResume}).Draw(r, "how")
+				was := e.status
+				w.tick()
+				err := w.act(anyone(), e.id, how)
+				if done := m.act(e, how); done != (err == nil) {
+					r.Fatalf("%s of one that is %s should be carried out: %t; got %v", how, was, done, err)
+				}
+			},
+			"limit": func(r *rapid.T) {
+				m.limit = rapid.IntRange(0, 4).Draw(r, "to")
+				w.setLimit(r, anyone(), m.limit)
+				m.letIn()
 			},
 			"claim": func(r *rapid.T) { w.claim(r, m, anyone()) },
 			"renew": func(r *rapid.T) { w.renew(r, m, anyone()) },
@@ -301,16 +351,12 @@ func compareWithModel(t *testing.T, open func() store.Store, shut func(store.Sto
 				m.letIn()
 			},
 			"leave the queue": func(r *rapid.T) {
-				k := slices.IndexFunc(m.all, isQueuedModel)
-				if k < 0 {
-					r.Skip("nobody waits")
-				}
+				e := m.pick(r, isQueuedModel, "nobody waits")
 				w.tick()
-				if err := w.end(anyone(), m.all[k], store.Cancelled); err != nil {
+				if err := w.act(anyone(), e.id, Cancel); err != nil {
 					r.Fatal(err)
 				}
-				m.all[k].status = store.Cancelled
-				m.letIn()
+				m.act(e, Cancel)
 			},
 			"": func(r *rapid.T) { w.compare(r, m) },
 		})
@@ -424,7 +470,9 @@ func (w *cluster) claim(r *rapid.T, m *model, k int) {
 	if err != nil {
 		r.Fatalf("claim: %v", err)
 	}
-	e.status = store.Started
+	if e.status == store.Pending {
+		e.status = store.Started
+	}
 	if before.Epoch == 0 {
 		return
 	}
@@ -470,8 +518,40 @@ func (w *cluster) end(k int, e *modelled, to store.Status) error {
 				return err
 			}
 		}
-		return endIn(ctx, w.managers[k], tx, e.id, to)
+		if err := endIn(ctx, w.managers[k], tx, e.id, to); err != nil || e.fence.Epoch == 0 {
+			return err
+		}
+		return tx.ReleaseExecution(ctx, e.fence)
 	})
+}
+
+// act asks manager k for an action. A refusal is an error, others are fatal.
+func (w *cluster) act(k int, id string, how Action) (err error) {
+	switch how {
+	case Resume, ForceResume:
+		_, err = w.managers[k].Resume(w.t.Context(), "default_tenant", id, how == ForceResume)
+	default:
+		_, err = w.managers[k].Cancel(w.t.Context(), "default_tenant", id, how)
+	}
+	var refusal *Refusal
+	if err != nil && !errors.As(err, &refusal) {
+		w.t.Fatal(err)
+	}
+	return err
+}
+
+// setLimit changes how many the queue lets run at once.
+func (w *cluster) setLimit(r *rapid.T, k, limit int) {
+	w.tick()
+	ctx := w.t.Context()
+	if err := w.stores[k].Write(ctx, func(tx store.Tx) error {
+		if err := tx.PutSetting(ctx, store.Setting{Scope: "rest", Name: ExecutionsSetting, Value: int64(limit)}); err != nil {
+			return err
+		}
+		return w.managers[k].LetIn(ctx, tx)
+	}); err != nil {
+		r.Fatal(err)
+	}
 }
 
 func (w *cluster) compare(r *rapid.T, m *model) {

@@ -119,6 +119,8 @@ func (s *Service) StartLater(ctx context.Context, r StartRequest, at time.Time) 
 	if !at.After(s.now()) {
 		return none, refuse(CodeBadParameters, "Date `%s` has already passed, please provide valid date.", at.Format(time.RFC3339))
 	}
+	// Schedules know whole seconds: it starts in the next one, not before its time.
+	at = at.Add(time.Second - 1).Truncate(time.Second)
 	id := uuid.New()
 	sc := store.Schedule{
 		Owned: store.Owned{Tenant: r.Tenant, Visibility: store.Tenants, CreatedBy: r.CreatedBy, CreatedAt: s.now()},
