@@ -105,7 +105,7 @@ http_proxy=http://127.0.0.1:$web no_proxy=127.0.0.1,localhost,$ssh_host \
     cfy manager start --data-dir "$work/data" --listen "127.0.0.1:$(free_port)" "${links[@]}" >"$work/log" 2>&1 &
 manager=$!
 started+=("$manager")
-until grep -q 'password: ' "$work/log"; do # without it, cfy would make a manager of its own here
+until grep -qs 'password: ' "$work/log"; do # without it, cfy would make a manager of its own here
     kill -0 "$manager" 2>/dev/null || { cat "$work/log"; exit 1; }
     sleep 0.1
 done
@@ -172,7 +172,7 @@ between_terraform() {
 }
 between_ansible() {
     expect 'written by ansible' cat "$work/ansible.txt"
-        expect '"Linux"' outputs
+        expect 'play/hosts.yaml' outputs
     start reload_ansible_playbook
 }
 outputs() { cfy deployments outputs "$name" --json; }
