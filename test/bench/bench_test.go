@@ -23,14 +23,14 @@ type manager struct {
 	ready              time.Duration // from start to the first answer
 }
 
-func startManager(b *testing.B) *manager {
+func startManager(b *testing.B, extra ...string) *manager {
 	b.Helper()
 	cfy := os.Getenv("WINDLASS_TEST_CFY")
 	if cfy == "" {
 		b.Skip("WINDLASS_TEST_CFY is not set: run `make bench`")
 	}
 	m := &manager{cfy: cfy, home: b.TempDir(), address: freeAddress(b)}
-	m.process = exec.Command(cfy, "manager", "start", "--data-dir", filepath.Join(m.home, "data"), "--listen", m.address)
+	m.process = exec.Command(cfy, append([]string{"manager", "start", "--data-dir", filepath.Join(m.home, "data"), "--listen", m.address}, extra...)...)
 	m.process.Env = m.env()
 	log, err := os.Create(filepath.Join(m.home, "log"))
 	if err != nil {
