@@ -68,12 +68,21 @@ func (s *Service) Token(ctx context.Context, text string) (*Caller, error) {
 	return s.caller(ctx, user, ByToken)
 }
 
-// ExecutionToken checks the token of a running execution. The caller acts as
+// ExecutionToken checks the token of a running execution, or of a hook that is called
+// because of one. The caller acts as
 // the user who started it. With explicit false an unknown token gives nil and
 // no error, so that it can be tried as something else.
 func (s *Service) ExecutionToken(ctx context.Context, token string, explicit bool) (*Caller, error) {
 	refused := unauthorized("Authentication failed, invalid Execution Token")
 	e, err := s.store.FindExecutionByToken(ctx, HashToken(token))
+	called := false
+	if errors.Is(err, store.ErrNotFound) {
+		var c store.HookCall
+		if c, err = s.store.FindHookCallByToken(ctx, HashToken(token)); err == nil {
+			e, err = s.store.GetExecution(ctx, c.ExecutionID)
+			called = true // the token is gone when the call has ended
+		}
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		if !explicit {
 			return nil, nil
@@ -83,7 +92,7 @@ func (s *Service) ExecutionToken(ctx context.Context, token string, explicit boo
 	if err != nil {
 		return nil, fmt.Errorf("look for an execution by its token: %w", err)
 	}
-	if !tokenHolds(e, s.now()) {
+	if !called && !tokenHolds(e, s.now()) {
 		return nil, refused
 	}
 	user, err := s.store.GetUser(ctx, e.CreatedBy)

@@ -358,12 +358,15 @@ func (a *app) configCommand() *cobra.Command {
 			}
 			return a.table("Config:", []string{"scope", "name", "value", "is_editable", "updated_at"}, items)
 		}),
-		leaf("update NAME=VALUE", "Change a setting", cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
+		leaf("update NAME=VALUE", "Change a setting; @FILE is what a file of JSON or YAML says", cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
 			m, err := parsePairs(args[0])
 			if err != nil {
 				return err
 			}
 			for name, v := range m {
+				if v, err = settingValue(name, v); err != nil {
+					return err
+				}
 				if _, err := a.request(c, http.MethodPut, "/config/"+url.PathEscape(name), object{"value": v}); err != nil {
 					return err
 				}
@@ -371,6 +374,26 @@ func (a *app) configCommand() *cobra.Command {
 			}
 			return nil
 		}))
+}
+
+// settingValue is what a setting is to be: @FILE names a file with it, which may say
+// the setting's name, too.
+func settingValue(name string, v any) (any, error) {
+	file, ok := v.(string)
+	if file, ok = strings.CutPrefix(file, "@"); !ok {
+		return v, nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the setting %s: %w", name, err)
+	}
+	if v, err = yamlValue(file, data); err != nil {
+		return nil, err
+	}
+	if named, ok := v.(object); ok && len(named) == 1 && named[name] != nil {
+		return named[name], nil
+	}
+	return v, nil
 }
 
 // secretValue is a secret's value from an option or a file.

@@ -52,6 +52,9 @@ type Config struct {
 	// Dependents lists, one line each, why other deployments forbid the
 	// workflow on the deployment; nil means none do.
 	Dependents func(ctx context.Context, tx store.Tx, d store.Deployment, workflowID string, parameters map[string]any) ([]string, error)
+	// Announce is told, in the transaction that stores it, of each new status of an
+	// execution; nil tells nobody.
+	Announce func(ctx context.Context, tx store.Tx, e store.Execution) error
 	// Replanned is told, in the transaction of an update, of a deployment as it
 	// was and as it is now, so that what others know of it follows; nil tells nobody.
 	Replanned func(ctx context.Context, tx store.Tx, was, is store.Deployment, p *plan.Deployment) error

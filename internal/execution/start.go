@@ -285,6 +285,9 @@ func (s *Service) add(ctx context.Context, tx store.Tx, e store.Execution) error
 		return err
 	}
 	tx.Notify(store.TopicExecutions)
+	if err := s.announce(ctx, tx, e); err != nil {
+		return err
+	}
 	return markLatest(ctx, tx, e)
 }
 
@@ -298,6 +301,9 @@ func (s *Service) keepAsFailed(ctx context.Context, tx store.Tx, e store.Executi
 	text := fmt.Sprintf("Error %s execution: %s", doing, refusal.Message)
 	e.Status, e.Error, e.EndedAt = store.Failed, &text, s.now()
 	if err := tx.AddExecution(ctx, e); err != nil {
+		return store.Execution{}, err
+	}
+	if err := s.announce(ctx, tx, e); err != nil {
 		return store.Execution{}, err
 	}
 	if err := followUpdate(ctx, tx, e); err != nil {

@@ -31,6 +31,9 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, e *store.Execution, to
 		e.EndedAt, e.TokenHash = s.now(), ""
 	}
 	tx.Notify(store.TopicExecutions)
+	if err := s.announce(ctx, tx, *e); err != nil {
+		return true, err
+	}
 	if removes(*e) {
 		err := tx.DeleteDeployment(ctx, e.Tenant, e.DeploymentID)
 		if err == nil || errors.Is(err, store.ErrNotFound) {
@@ -64,6 +67,17 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, e *store.Execution, to
 		}
 	}
 	return true, markLatest(ctx, tx, *e)
+}
+
+// announce tells whoever wants to know of e's new status.
+func (s *Service) announce(ctx context.Context, tx store.Tx, e store.Execution) error {
+	if s.cfg.Announce == nil {
+		return nil
+	}
+	if err := s.cfg.Announce(ctx, tx, e); err != nil {
+		return fmt.Errorf("announce that execution %s is %s: %w", e.ID, e.Status, err)
+	}
+	return nil
 }
 
 // removes tells whether the end of e takes its deployment away.

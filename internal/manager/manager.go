@@ -24,6 +24,7 @@ import (
 	"windlass/internal/blueprint/imports"
 	"windlass/internal/catalog"
 	"windlass/internal/execution"
+	"windlass/internal/hook"
 	"windlass/internal/operation"
 	"windlass/internal/operation/python"
 	"windlass/internal/operation/script"
@@ -77,6 +78,7 @@ type Manager struct {
 	log        *slog.Logger
 	store      store.Store
 	executions *execution.Service
+	hooks      *hook.Service
 	scripts    *script.Runner
 	python     *python.Runner
 	plugins    *plugins
@@ -220,6 +222,12 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	workflows := m.forgetting(environment.SystemWorkflows())
 	maps.Copy(workflows, snapshots.SystemWorkflows())
 	approvals := approval.NewService(m.store, name, time.Now)
+	m.hooks = hook.NewService(hook.Config{
+		Store: m.store, Runner: m.python, ManagerName: name, RestURL: m.url(), HashToken: access.HashToken, Now: time.Now, Logger: m.log,
+	})
+	if err := m.hooks.Refresh(ctx); err != nil {
+		m.log.Error("no hook is called until its setting is mended", "error", err)
+	}
 	m.executions, err = execution.New(execution.Config{
 		Store: m.store, ManagerName: name, Alone: m.config.Database == "",
 		Workflows: m.python.Lookup,
@@ -232,6 +240,7 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 		Secrets:         secrets{m.store, users},
 		WorkDir:         library.WorkDir,
 		Dependents:      catalog.Dependents,
+		Announce:        m.hooks.Announce,
 		Replanned:       catalog.Replanned, Schedules: catalog.Schedules,
 		RestURL: m.url(), OperationTimeout: m.config.OperationTimeout,
 		Logger: m.log,
@@ -246,7 +255,7 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	})
 	environment.Remove, environment.Wait = contents.DeleteDeployment, m.executions.Wait
 	m.handler, err = rest.New(rest.Config{
-		Store: m.store, Access: users, Executions: m.executions, Approvals: approvals,
+		Store: m.store, Access: users, Executions: m.executions, Hooks: m.hooks, Approvals: approvals,
 		Catalog: contents, Plugins: contents,
 		Files: library, Snapshots: snapshots, Fetch: fetcher(m.config.AllowPrivate), Version: m.config.Version, Host: name, Address: m.config.Listen,
 		Why: m.executions.Why, Disk: func() (rest.Disk, error) { return diskOf(m.config.DataDir) }, Stopping: m.stopping, Logger: m.log,
@@ -304,6 +313,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	work.Go(func() { failed <- m.executions.Run(ctx) })
 	work.Go(func() { m.reviewScripts(ctx) })
 	work.Go(func() { m.plugins.run(ctx) })
+	work.Go(func() { m.hooks.Run(ctx) })
 	server := &http.Server{
 		Handler: m.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelWarn),

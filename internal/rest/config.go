@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"windlass/internal/blueprint/imports"
 	"windlass/internal/catalog"
 	"windlass/internal/execution"
+	"windlass/internal/hook"
 	"windlass/internal/store"
 	"windlass/internal/value"
 )
@@ -32,6 +34,8 @@ func defaultSettings() []setting {
 		{scope: "rest", name: "default_page_size", value: int64(pageSize), kind: integer},
 		{scope: "rest", name: catalog.ImportResolverSetting, value: object{"parameters": object{"rules": []any{}, "fallback": true}}, kind: dict},
 		{scope: "rest", name: execution.ExecutionsSetting, value: int64(execution.DefaultExecutions), kind: integer},
+		// What to call when executions are queued, start and end.
+		{scope: "rest", name: hook.Setting, value: []any{}, kind: list},
 		// As the original's 7.x: what can't start beside a system-wide execution waits, also unasked.
 		{scope: "rest", name: execution.CatchUpSetting, value: execution.CatchUpSkip, kind: text},
 		{scope: "rest", name: "queue_behind_system_wide", value: false, kind: boolean},
@@ -175,6 +179,11 @@ func (s *server) putConfig(w http.ResponseWriter, r *request) error {
 			return fail("conflict_error", "Error validating %s: %v", c.name, err)
 		}
 	}
+	if c.name == hook.Setting {
+		if _, err := hook.Parse(v); err != nil {
+			return fail("conflict_error", "Error validating %s: %v", c.name, err)
+		}
+	}
 	if n, isInt := v.(int64); isInt && n < c.least {
 		return fail("conflict_error", "Error validating %s: %d is less than the minimum of %d", c.name, n, c.least)
 	}
@@ -190,10 +199,19 @@ func (s *server) putConfig(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Executions.ReadLimits(r.Context()); err != nil {
+	if err := s.heed(r); err != nil {
 		return err
 	}
 	return replyOne(w, r, http.StatusOK, settingShape, c)
+}
+
+// heed lets a change of the settings count at once.
+func (s *server) heed(r *request) error {
+	err := s.Executions.ReadLimits(r.Context())
+	if s.Hooks != nil {
+		err = errors.Join(err, s.Hooks.Refresh(r.Context()))
+	}
+	return err
 }
 
 // The provider context is a free-form setting that profiles read.

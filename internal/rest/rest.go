@@ -45,6 +45,11 @@ type Executions interface {
 	ChangeSchedule(ctx context.Context, tenant, deployment, id string, change func(*store.Schedule) error) (store.Schedule, error)
 }
 
+// Hooks is what the API needs of the hook room.
+type Hooks interface {
+	Refresh(ctx context.Context) error
+}
+
 // Approvals is what the API needs of the approval room.
 type Approvals interface {
 	Answer(ctx context.Context, a approval.Answer) (store.Approval, error)
@@ -83,6 +88,7 @@ type Config struct {
 	Store      store.Store
 	Access     *access.Service
 	Executions Executions
+	Hooks      Hooks // nil: none are called
 	Approvals  Approvals
 	Catalog    Catalog
 	Plugins    Plugins

@@ -61,6 +61,7 @@ type Reader interface {
 	ModificationReader
 	DeploymentUpdateReader
 	PluginsUpdateReader
+	HookReader
 	ScheduleReader
 	GroupReader
 	PluginReader
@@ -89,6 +90,7 @@ type Tx interface {
 	ModificationWriter
 	DeploymentUpdateWriter
 	PluginsUpdateWriter
+	HookWriter
 	ScheduleWriter
 	GroupWriter
 	PluginWriter

@@ -31,6 +31,7 @@ var arrows = map[string][]string{
 	"internal/store":       {"internal/value", "internal/blueprint"},
 	"internal/access":      {"internal/value", "internal/store"},
 	"internal/approval":    {"internal/store", "internal/operation"},
+	"internal/hook":        {"internal/value", "internal/blueprint", "internal/store", "internal/operation"},
 	"internal/execution": {
 		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation", "internal/graph", "internal/workflow",
 		"internal/operation", "internal/store",
@@ -42,11 +43,12 @@ var arrows = map[string][]string{
 	"internal/snapshot": {"internal/value", "internal/store", "internal/execution"},
 	"internal/rest": {
 		"internal/value", "internal/blueprint", "internal/store", "internal/access", "internal/execution",
-		"internal/catalog", "internal/approval", "internal/snapshot",
+		"internal/catalog", "internal/approval", "internal/hook", "internal/snapshot",
 	},
 	"internal/manager": {
 		"internal/value", "internal/blueprint", "internal/store", "internal/access", "internal/execution",
 		"internal/catalog", "internal/plugin", "internal/snapshot", "internal/rest", "internal/operation", "internal/workflow", "internal/approval",
+		"internal/hook",
 	},
 	"internal/cli": {
 		"internal/value", "internal/blueprint", "internal/topology", "internal/preparation",

@@ -56,6 +56,8 @@ var tables = []table{
 		old_blueprint_id new_blueprint_id state runtime_only:boolean old_inputs new_inputs details`),
 	tableOf("plugins_updates", "num", `tenant id visibility created_by created_at:number blueprint_id temp_blueprint_id execution_id
 		state forced:boolean all_tenants:boolean deployments`),
+	tableOf("hook_calls", "num", `id tenant execution_id event_type created_at:number implementation inputs facts claimed_until:number
+		token_hash`),
 	tableOf("dependencies", "num", `tenant source_deployment dependency_creator id visibility created_by created_at:number
 		target_deployment target_func external_source external_target`),
 	tableOf("execution_schedules", "num", `tenant deployment_id id visibility created_by created_at:number workflow_id parameters

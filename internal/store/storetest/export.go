@@ -88,6 +88,7 @@ func Fill(ctx context.Context, st store.Store) ([]byte, error) {
 			func() error { _, err := tx.PutDependency(ctx, sampleDependency("dep")); return err },
 			func() error { return tx.AddSchedule(ctx, sampleSchedule("s", at(9000))) },
 			func() error { return tx.AddApproval(ctx, sampleApproval("ap")) },
+			func() error { return tx.AddHookCall(ctx, sampleHookCall("h")) },
 			func() error { return tx.AddDeploymentGroup(ctx, store.DeploymentGroup{Owned: owned("a", 7), ID: "g"}) },
 			func() error { return tx.AddGroupMembers(ctx, "a", "g", []string{"d"}) },
 			func() error {

@@ -39,6 +39,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Opener) {
 		{"Modification", modificationTests},
 		{"DeploymentUpdate", updateTests},
 		{"PluginsUpdate", pluginsUpdateTests},
+		{"Hook", hookTests},
 		{"Schedule", scheduleTests},
 		{"Group", groupTests},
 		{"Plugin", pluginTests},
