@@ -27,6 +27,10 @@ func (h *operationHost) Started(context.Context) error {
 }
 
 func (h *operationHost) Node(ctx context.Context, s operation.Subject) (operation.Node, error) {
+	return patiently(ctx, func() (operation.Node, error) { return h.node(ctx, s) })
+}
+
+func (h *operationHost) node(ctx context.Context, s operation.Subject) (operation.Node, error) {
 	n, err := h.r.s.store.GetNode(ctx, h.req.Tenant, h.req.DeploymentID, s.NodeID)
 	if err != nil {
 		return operation.Node{}, err
@@ -42,6 +46,10 @@ func (h *operationHost) Node(ctx context.Context, s operation.Subject) (operatio
 }
 
 func (h *operationHost) Instance(ctx context.Context, instanceID string) (operation.Instance, error) {
+	return patiently(ctx, func() (operation.Instance, error) { return h.instance(ctx, instanceID) })
+}
+
+func (h *operationHost) instance(ctx context.Context, instanceID string) (operation.Instance, error) {
 	i, err := h.r.s.store.GetInstance(ctx, h.req.Tenant, instanceID)
 	if err != nil {
 		return operation.Instance{}, err
@@ -100,7 +108,9 @@ func (h *operationHost) Resource(ctx context.Context, path string) ([]byte, erro
 	if finder == nil {
 		return nil, fmt.Errorf("%s: %w", path, operation.ErrNoResource)
 	}
-	return finder.FindResource(ctx, h.req.Tenant, h.req.DeploymentID, h.req.BlueprintID, path)
+	return patiently(ctx, func() ([]byte, error) {
+		return finder.FindResource(ctx, h.req.Tenant, h.req.DeploymentID, h.req.BlueprintID, path)
+	})
 }
 
 func (h *operationHost) ResourceFiles(ctx context.Context, directory string) ([]string, error) {
@@ -108,7 +118,9 @@ func (h *operationHost) ResourceFiles(ctx context.Context, directory string) ([]
 	if finder == nil {
 		return nil, fmt.Errorf("%s: %w", directory, operation.ErrNoResource)
 	}
-	return finder.ResourceFiles(ctx, h.req.Tenant, h.req.DeploymentID, h.req.BlueprintID, directory)
+	return patiently(ctx, func() ([]string, error) {
+		return finder.ResourceFiles(ctx, h.req.Tenant, h.req.DeploymentID, h.req.BlueprintID, directory)
+	})
 }
 
 func (h *operationHost) Log(level, message string) {

@@ -3,6 +3,7 @@ package execution
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	"windlass/internal/graph"
 	"windlass/internal/store"
@@ -18,7 +19,19 @@ type graphJournal struct {
 
 var _ graph.Journal = (*graphJournal)(nil)
 
-func (j *graphJournal) Commit(ctx context.Context, records []graph.Record) error {
+// Commit implements graph.Journal. A panic is an error of it, and so the end of
+// this execution and not of the manager.
+func (j *graphJournal) Commit(ctx context.Context, records []graph.Record) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			j.r.s.log.Error("journal panicked", "execution", j.r.e.ID, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("internal error: %v", p)
+		}
+	}()
+	return j.commit(ctx, records)
+}
+
+func (j *graphJournal) commit(ctx context.Context, records []graph.Record) error {
 	var batch store.JournalBatch
 	var effects []workflow.SystemChange
 	changes := make(map[string]int, len(records))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -32,7 +33,7 @@ func (p performer) Perform(ctx context.Context, t *graph.Task, started func()) (
 	defer context.AfterFunc(p.r.operations, cancel)()
 	defer p.r.under.begin(t, "it runs", p.r.s.now())()
 
-	result, err := p.r.perform1(ctx, t, started)
+	result, err := p.r.performGuarded(ctx, t, started)
 	failure := failureOf(err)
 	if p.r.leaves.Load() {
 		p.r.recordLeft(t, result, failure)
@@ -41,6 +42,21 @@ func (p performer) Perform(ctx context.Context, t *graph.Task, started func()) (
 		return nil, failure
 	}
 	return result, nil
+}
+
+// performGuarded performs a task. A panic is the operation's failure, not the
+// manager's, which would perform it again after each start and panic again.
+func (r *run) performGuarded(ctx context.Context, t *graph.Task, started func()) (result any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.s.log.Error("operation panicked", "execution", r.e.ID, "task", t.Describe(), "panic", p, "stack", string(debug.Stack()))
+			result, err = nil, &graph.Failure{
+				Verdict: graph.NonRecoverable, Type: "NonRecoverableError",
+				Message: fmt.Sprintf("internal error in operation %s: %v", t.Describe(), p),
+			}
+		}
+	}()
+	return r.perform1(ctx, t, started)
 }
 
 func (r *run) perform1(ctx context.Context, t *graph.Task, started func()) (any, error) {
@@ -55,11 +71,13 @@ func (r *run) perform1(ctx context.Context, t *graph.Task, started func()) (any,
 			"nothing on this manager runs operations of the plugin %s (operation %s, implementation %s)",
 			p.Plugin, p.Operation, p.Implementation)}
 	}
-	p, err := r.present(ctx, t, p)
-	if err != nil {
-		return nil, err
-	}
-	req, err := r.request(ctx, t, p)
+	req, err := patiently(ctx, func() (*operation.Request, error) {
+		now, err := r.present(ctx, t, p)
+		if err != nil {
+			return nil, err
+		}
+		return r.request(ctx, t, now)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -168,6 +168,11 @@ func (r *run) conclude(outcome error) {
 		return
 	case errors.Is(cause, errStopping), errors.Is(cause, errEnded):
 		err = r.letGo(ctx)
+	case errors.Is(outcome, store.ErrUnavailable):
+		// It has not failed: it could not be gone on with. Whoever claims it next can.
+		r.s.log.Warn("an execution was interrupted, as the database can't be reached; it will be taken up again",
+			"execution", r.e.ID, "workflow", r.e.WorkflowID, "error", outcome)
+		err = r.letGo(ctx)
 	default:
 		err = r.end(ctx, outcome)
 	}

@@ -154,6 +154,9 @@ var (
 	// ErrFull: there is no room for what was to be written. Nothing of it was, and
 	// the next write succeeds if there is room by then.
 	ErrFull = errors.New("the disk of the database is full: make room on it")
+	// ErrUnavailable: the database can't be reached now. Whoever waits may find that
+	// it can be again; a write may have been kept.
+	ErrUnavailable = errors.New("the database can't be reached")
 )
 
 // RecordError tells which record an error is about.

@@ -19,13 +19,14 @@ type conn struct{ runner }
 func (c conn) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	result, err := c.ExecContext(ctx, numbered(query), args...)
 	if err != nil {
-		return 0, err
+		return 0, named(err)
 	}
 	return result.RowsAffected()
 }
 
 func (c conn) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return c.QueryContext(ctx, numbered(query), args...)
+	rows, err := c.QueryContext(ctx, numbered(query), args...)
+	return rows, named(err)
 }
 
 // bound runs statements of a transaction under its context: a statement that

@@ -13,10 +13,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -288,11 +290,11 @@ func (s *Store) begin(ctx context.Context) (*transaction, error) {
 	if t.conn, err = s.db.Conn(t.running); err != nil {
 		t.unlink()
 		t.cancel()
-		return nil, because(ctx, fmt.Errorf("connect: %w", err))
+		return nil, because(ctx, fmt.Errorf("connect: %w", named(err)))
 	}
 	if t.sql, err = t.conn.BeginTx(t.lasting, nil); err != nil {
 		t.close()
-		return nil, because(ctx, fmt.Errorf("begin transaction: %w", err))
+		return nil, because(ctx, fmt.Errorf("begin transaction: %w", named(err)))
 	}
 	return t, nil
 }
@@ -360,10 +362,28 @@ func isTransient(err error) bool {
 // named says what to do about an error of PostgreSQL's, if anybody can.
 func named(err error) error {
 	var e *pgconn.PgError
-	if errors.As(err, &e) && e.Code == "53100" { // disk full
+	switch {
+	case err == nil, errors.Is(err, store.ErrFull), errors.Is(err, store.ErrUnavailable):
+		return err
+	case errors.As(err, &e) && e.Code == "53100": // disk full
 		return fmt.Errorf("%w: %w", store.ErrFull, err)
+	case isUnreachable(err):
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	return err
+}
+
+// isUnreachable tells whether the server is away, goes or comes, or takes no
+// more connections, so that the same may succeed later.
+func isUnreachable(err error) bool {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P0") || e.Code == "53300"
+	}
+	var connecting *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connecting) || errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // lockNumber is the number under which the database knows a named lock.
