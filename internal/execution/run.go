@@ -288,7 +288,7 @@ func (r *run) journal(ctx context.Context, batch store.JournalBatch, effects ...
 // lost stops the run.
 func (r *run) write(ctx context.Context, fn func(tx store.Tx) error) error {
 	var refused error // by fn or the fence, not by the store
-	err := r.persist(ctx, func(error) bool { return refused != nil }, func(tx store.Tx) error {
+	err := r.persist(ctx, func(err error) bool { return refused != nil && !isPassing(err) }, func(tx store.Tx) error {
 		if refused = tx.CheckFence(ctx, r.fence); refused == nil {
 			refused = fn(tx)
 		}

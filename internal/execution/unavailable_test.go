@@ -2,6 +2,7 @@ package execution
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -20,12 +21,15 @@ type absentStore struct {
 	away  atomic.Bool
 	reads atomic.Int32  // until it goes away by itself, if that is more than 0
 	how   time.Duration // it stays away then
+
+	writes atomic.Int32
 }
 
 func (a *absentStore) check() error {
 	if a.reads.Load() > 0 && a.reads.Add(-1) == 0 {
 		a.away.Store(true)
 		time.AfterFunc(a.how, func() { a.away.Store(false) })
+		return nil // this one was the last
 	}
 	if a.away.Load() {
 		return store.ErrUnavailable
@@ -33,9 +37,25 @@ func (a *absentStore) check() error {
 	return nil
 }
 
+// goneTx is a transaction whose connection breaks with its first statement.
+type goneTx struct{ store.Tx }
+
+func (goneTx) CheckFence(context.Context, store.Fence) error { return store.ErrUnavailable }
+
+func (goneTx) Journal(context.Context, store.Fence, store.JournalBatch) error {
+	return store.ErrUnavailable
+}
+
 func (a *absentStore) Write(ctx context.Context, fn func(store.Tx) error) error {
-	if a.away.Load() {
-		return store.ErrUnavailable
+	switch a.writes.Add(1) % 2 {
+	case 0:
+		if a.away.Load() {
+			return store.ErrUnavailable
+		}
+	default:
+		if a.away.Load() {
+			return a.Store.Write(ctx, func(tx store.Tx) error { return errors.Join(fn(goneTx{tx}), store.ErrUnavailable) })
+		}
 	}
 	return a.Store.Write(ctx, fn)
 }
