@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"windlass/internal/store"
 )
@@ -12,8 +11,8 @@ import (
 // Neighbours are the executions that may keep a new one from starting.
 type Neighbours struct {
 	Active           []store.Execution // of the whole manager; see Admit for what is needed
-	QueuedSystemWide []store.Execution
-	QueuedHere       []store.Execution // queued ones of the same deployment
+	QueuedSystemWide []store.Execution // in the order of the queue
+	QueuedHere       []store.Execution // queued ones of the same deployment, likewise
 }
 
 // Candidate is an execution that asks to be let in.
@@ -30,7 +29,8 @@ var systemWide = []string{"create_snapshot", "restore_snapshot", "create_log_bun
 func IsSystemWide(workflowID string) bool { return slices.Contains(systemWide, workflowID) }
 
 // standsAside tells whether e neither blocks others nor is blocked: a snapshot
-// of the current kind reads a consistent state and needs nobody to wait.
+// of the current kind reads a consistent state and needs nobody to wait. One that
+// was told to queue wants to be alone all the same, until it starts.
 func standsAside(e store.Execution) bool {
 	legacy, _ := e.Parameters["legacy"].(bool)
 	return e.WorkflowID == "create_snapshot" && !legacy
@@ -101,23 +101,13 @@ func admitBesideSiblings(c Candidate, others []store.Execution, n Neighbours) *B
 		strings.Join(names, ", "))}
 }
 
-// earlier returns those of the queued executions that joined the queue before c.
+// earlier returns those of the queued executions that stand before c: all of
+// them if c is not in the queue. They are in the order of the queue.
 func earlier(queued []store.Execution, c Candidate) []store.Execution {
-	var before []store.Execution
-	for _, e := range queued {
-		if e.ID != c.ID && (c.QueuedAt.IsZero() || queueTime(e).Before(queueTime(c.Execution))) {
-			before = append(before, e)
-		}
+	if k := slices.IndexFunc(queued, func(e store.Execution) bool { return e.ID == c.ID }); k >= 0 {
+		return queued[:k]
 	}
-	return before
-}
-
-// queueTime orders the queue.
-func queueTime(e store.Execution) time.Time {
-	if e.QueuedAt.IsZero() {
-		return e.CreatedAt
-	}
-	return e.QueuedAt
+	return queued
 }
 
 func systemWideAmong(active, queued []store.Execution) []store.Execution {

@@ -104,6 +104,9 @@ func (l *loop) look(ctx context.Context, thorough bool) error {
 		if err := l.notice(ctx); err != nil {
 			return fmt.Errorf("list running executions: %w", err)
 		}
+		if err := l.s.lookAtQueue(ctx); err != nil {
+			return fmt.Errorf("look at the queue: %w", err)
+		}
 	}
 	return l.claimAll(ctx)
 }
@@ -137,7 +140,7 @@ func (l *loop) notice(ctx context.Context) error {
 func (l *loop) claimAll(ctx context.Context) error {
 	for ctx.Err() == nil {
 		l.s.mu.Lock()
-		room := l.s.cfg.Limits.Executions - len(l.s.running)
+		room := l.s.slots.current().Executions - len(l.s.running)
 		l.s.mu.Unlock()
 		if room <= 0 {
 			return nil

@@ -77,12 +77,33 @@ func (s *Service) resumeIn(ctx context.Context, tx store.Tx, id string, how Acti
 	if e.Status == store.Started {
 		return e, nil // somebody runs it, or takes it over as soon as the lease ends
 	}
+	if to, err = s.readmit(ctx, tx, &e); err != nil {
+		return e, err
+	}
 	if err := resetOperations(ctx, tx, e.ID, how); err != nil {
 		return e, fmt.Errorf("reset operations of execution %s: %w", e.ID, err)
 	}
 	e.Resume, e.EndedAt = true, time.Time{}
 	_, err = s.transition(ctx, tx, &e, to, "")
 	return e, err
+}
+
+// readmit decides whether an execution that has ended may run again now, by the
+// same rules as a new one, and gives the status that it gets. It waits only where
+// its group has no place. Those that wait for its deployment are no obstacle: it
+// was there before them.
+func (s *Service) readmit(ctx context.Context, tx store.Tx, e *store.Execution) (store.Status, error) {
+	block, place, err := obstacles(ctx, tx, Candidate{Execution: *e}, true)
+	switch {
+	case err != nil:
+		return "", err
+	case block != nil:
+		return "", block.Refusal
+	case !place:
+		e.QueuedAt = s.now()
+		return store.Queued, nil
+	}
+	return store.Pending, nil
 }
 
 func (s *Service) updateStatus(ctx context.Context, u StatusUpdate) (store.Execution, error) {
@@ -101,8 +122,12 @@ func (s *Service) updateStatus(ctx context.Context, u StatusUpdate) (store.Execu
 		if e.Status == u.Status && e.Status.IsEnd() {
 			return nil
 		}
-		_, err = s.transition(ctx, tx, &e, u.Status, u.Error)
-		return err
+		was := e.Status
+		kept, err := s.transition(ctx, tx, &e, u.Status, u.Error)
+		if err != nil || !kept || was == e.Status || isToldByStatus(e.Status) || e.GroupID != "" {
+			return err
+		}
+		return tx.AddEvents(ctx, []store.Event{s.statusEvent(e)})
 	})
 	return e, err
 }

@@ -50,6 +50,15 @@ func (s *Service) LetIn(ctx context.Context, tx store.Tx) error {
 	return s.dequeue(ctx, tx)
 }
 
+// lookAtQueue is a net below that.
+func (s *Service) lookAtQueue(ctx context.Context) error {
+	wide, head, err := s.store.HeadOfQueue(ctx, 1)
+	if err != nil || len(wide)+len(head) == 0 {
+		return err
+	}
+	return s.store.WriteLocked(ctx, admissionLock, func(tx store.Tx) error { return s.LetIn(ctx, tx) })
+}
+
 // How much of the queue is looked through one by one: at first, as most are no
 // longer, and before it is looked through by deployments.
 const (
@@ -82,7 +91,7 @@ func (s *Service) letInOrdinary(ctx context.Context, tx store.Tx, head []store.E
 		return nil
 	}
 	line := newLine(tx, head, active)
-	for free := limit - len(active); free > 0; {
+	for free := limit - fromQueue(active); free > 0; {
 		next, ok, err := line.next(ctx)
 		if err != nil || !ok {
 			return err
@@ -100,6 +109,18 @@ func (s *Service) letInOrdinary(ctx context.Context, tx store.Tx, head []store.E
 		}
 	}
 	return nil
+}
+
+// fromQueue counts those that were let in from the queue. Only they take its
+// places: else those who never wait, because their deployments are idle, could
+// keep the queue waiting for ever.
+func fromQueue(active []store.Execution) (n int) {
+	for _, e := range active {
+		if !e.QueuedAt.IsZero() {
+			n++
+		}
+	}
+	return n
 }
 
 // letIn makes a queued execution pending, or failed where the world has changed

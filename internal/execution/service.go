@@ -185,7 +185,7 @@ func New(cfg Config) (*Service, error) {
 const ownerSeparator = "#"
 
 func (l Limits) orDefaults() Limits {
-	l.Executions = orDefault(l.Executions, 1000)
+	l.Executions = orDefault(l.Executions, DefaultManagerExecutions)
 	l.Operations = orDefault(l.Operations, DefaultOperations)
 	return l
 }
@@ -198,9 +198,14 @@ const (
 	ExecutionOperationsSetting  = "max_concurrent_operations_per_execution"
 
 	DefaultOperations = 20 // for one manager, as the original's workers
+
+	// ManagerExecutionsSetting bounds how many executions one manager runs at once. Those
+	// beyond wait as pending ones until a manager has room for them.
+	ManagerExecutionsSetting = "max_concurrent_executions"
+	DefaultManagerExecutions = 1000
 )
 
-// ReadLimits heeds the settings that bound operations. A running Service does so
+// ReadLimits heeds the settings that bound operations and executions. A running Service does so
 // by itself, every other second.
 func (s *Service) ReadLimits(ctx context.Context) error {
 	settings, err := s.store.ListSettings(ctx)
@@ -208,6 +213,7 @@ func (s *Service) ReadLimits(ctx context.Context) error {
 		return fmt.Errorf("read how many operations may run at once: %w", err)
 	}
 	l := s.cfg.Limits
+	l.Executions = max(1, intAmong(settings, ManagerExecutionsSetting, l.Executions))
 	l.Operations = max(1, intAmong(settings, OperationsSetting, l.Operations))
 	l.OperationsPerDeployment = intAmong(settings, DeploymentOperationsSetting, l.OperationsPerDeployment)
 	l.OperationsPerExecution = intAmong(settings, ExecutionOperationsSetting, l.OperationsPerExecution)

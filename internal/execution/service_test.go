@@ -331,7 +331,10 @@ func TestCancelOfWhatWaits(t *testing.T) {
 	// Nobody ran it when it was cancelled: the next claimer ends it without running it.
 	serve(t, s)
 	waitEnd(t, s, pending.ID, store.Cancelled)
-	if got := eventsOf(t, st, pending.ID); !slices.Equal(got, []string{"workflow_cancelled   'install' workflow execution cancelled"}) {
+	if got := eventsOf(t, st, pending.ID); !slices.Equal(got, []string{
+		fmt.Sprintf("execution_state_change   execution '%s' changed state to 'cancelling'", pending.ID),
+		"workflow_cancelled   'install' workflow execution cancelled",
+	}) {
 		t.Errorf("events %q", got)
 	}
 }

@@ -218,18 +218,7 @@ func checkAvailability(ctx context.Context, r store.Reader, d store.Deployment, 
 
 // admit decides whether e starts now or waits, and sets its status.
 func (s *Service) admit(ctx context.Context, tx store.Tx, e *store.Execution, queue, overlap bool) error {
-	c := Candidate{Execution: *e, Queue: queue, Overlap: overlap}
-	n, err := neighboursOf(ctx, tx, c.Execution)
-	if err != nil {
-		return err
-	}
-	if slices.Contains(updateWorkflows, e.WorkflowID) && !slices.ContainsFunc(n.Active, func(o store.Execution) bool {
-		return o.ID != e.ID && o.DeploymentID == e.DeploymentID && o.Tenant == e.Tenant && slices.Contains(updateWorkflows, o.WorkflowID)
-	}) {
-		c.Force = true // an update may run beside anything but another one
-	}
-	block := Admit(c, n)
-	place, err := hasPlace(ctx, tx, *e)
+	block, place, err := obstacles(ctx, tx, Candidate{Execution: *e, Queue: queue, Overlap: overlap}, false)
 	if err != nil {
 		return err
 	}
@@ -248,6 +237,25 @@ func (s *Service) admit(ctx context.Context, tx store.Tx, e *store.Execution, qu
 		return block.Refusal
 	}
 	return nil
+}
+
+// obstacles tells what keeps c from starting now, and whether its group has a
+// place for it. One that returns passes those that wait for its deployment.
+func obstacles(ctx context.Context, tx store.Tx, c Candidate, returns bool) (block *Block, place bool, err error) {
+	n, err := neighboursOf(ctx, tx, c.Execution)
+	if err != nil {
+		return nil, false, err
+	}
+	if returns {
+		n.QueuedHere = nil
+	}
+	if slices.Contains(updateWorkflows, c.WorkflowID) && !slices.ContainsFunc(n.Active, func(o store.Execution) bool {
+		return o.ID != c.ID && o.DeploymentID == c.DeploymentID && o.Tenant == c.Tenant && slices.Contains(updateWorkflows, o.WorkflowID)
+	}) {
+		c.Force = true // an update may run beside anything but another one
+	}
+	place, err = hasPlace(ctx, tx, c.Execution)
+	return Admit(c, n), place, err
 }
 
 // neighboursOf reads what Admit looks at.
@@ -287,6 +295,11 @@ func (s *Service) add(ctx context.Context, tx store.Tx, e store.Execution) error
 	tx.Notify(store.TopicExecutions)
 	if err := s.announce(ctx, tx, e); err != nil {
 		return err
+	}
+	if e.Status == store.Queued {
+		if err := tx.AddEvents(ctx, []store.Event{s.statusEvent(e)}); err != nil {
+			return err
+		}
 	}
 	return markLatest(ctx, tx, e)
 }

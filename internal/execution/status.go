@@ -36,6 +36,21 @@ var refusedReports = map[store.Status][]store.Status{
 	store.Cancelled:  statuses,
 }
 
+// isLegal tells whether an execution may ever go from one status to another:
+// where a report of it is allowed, and where people's actions lead, which are a
+// stronger stop and a resume.
+func isLegal(e store.Execution, to store.Status) bool {
+	switch {
+	case CheckReport(e, to) == nil, to == store.KillCancelling:
+		return true
+	case to == store.ForceCancelling:
+		return e.Status == store.Cancelling
+	case to == store.Pending, to == store.Queued:
+		return e.Status == store.Failed || e.Status == store.Cancelled
+	}
+	return false
+}
+
 var statuses = []store.Status{store.Pending, store.Queued, store.Scheduled, store.Started,
 	store.Cancelling, store.ForceCancelling, store.KillCancelling,
 	store.Terminated, store.Failed, store.Cancelled}

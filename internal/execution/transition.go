@@ -21,8 +21,14 @@ func (s *Service) transition(ctx context.Context, tx store.Tx, e *store.Executio
 	return kept, err
 }
 
-// apply is transition without looking at the queue.
+// apply is transition without looking at the queue. All changes of a status come
+// through here: an illegal one is an error. Each is told by an event; the events of
+// starts and ends say more than the status, and are their callers'.
 func (s *Service) apply(ctx context.Context, tx store.Tx, e *store.Execution, to store.Status, errorText string) (kept bool, err error) {
+	if !isLegal(*e, to) {
+		return true, fmt.Errorf("execution %s can't go from %s to %s", e.ID, e.Status, to)
+	}
+	changes := e.Status != to
 	e.Status, e.Error = to, &errorText
 	switch {
 	case to == store.Started:
@@ -44,8 +50,8 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, e *store.Execution, to
 	if err := tx.UpdateExecution(ctx, *e); err != nil {
 		return true, err
 	}
-	if e.GroupID != "" && to != store.Pending {
-		if err := tx.AddEvents(ctx, []store.Event{s.groupEvent(*e)}); err != nil {
+	if changes && (isToldByStatus(to) || e.GroupID != "") {
+		if err := tx.AddEvents(ctx, []store.Event{s.statusEvent(*e)}); err != nil {
 			return true, err
 		}
 	}
@@ -110,14 +116,20 @@ func (s *Service) workflowEvent(e store.Execution, eventType, message string) st
 	}
 }
 
-// groupEvent tells those who watch e's group of its new status.
-func (s *Service) groupEvent(e store.Execution) store.Event {
+// isToldByStatus tells whether a new status has no other event than that.
+func isToldByStatus(to store.Status) bool { return to != store.Started && !to.IsEnd() }
+
+// statusEvent tells of e's new status, also those who watch its group. These
+// don't hear of one that was let in: it starts at once.
+func (s *Service) statusEvent(e store.Execution) store.Event {
 	text := fmt.Sprintf("execution '%s' changed state to '%s'", e.ID, e.Status)
 	if e.Error != nil && *e.Error != "" {
 		text += fmt.Sprintf(" with error '%s'", *e.Error)
 	}
 	event := s.workflowEvent(e, "execution_state_change", text)
-	event.ExecutionGroupID = e.GroupID
+	if e.Status != store.Pending {
+		event.ExecutionGroupID = e.GroupID
+	}
 	return event
 }
 

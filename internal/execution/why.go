@@ -48,7 +48,8 @@ func (s *Service) Why(ctx context.Context, tenant, id string) (Reason, error) {
 		return Reason{}, nil
 	}
 	if e.Owner == "" || e.LeaseUntil.Before(s.now()) {
-		return Reason{Text: "It waits for a manager to take it up."}, nil
+		return Reason{Text: fmt.Sprintf("It waits for a manager to take it up; each runs at most %d executions at once (%s).",
+			s.slots.current().Executions, ManagerExecutionsSetting)}, nil
 	}
 	if r := s.runOf(id); r != nil {
 		reason := Reason{Waiting: r.waiting(ctx)}

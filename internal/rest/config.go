@@ -33,7 +33,9 @@ func defaultSettings() []setting {
 		{scope: "rest", name: "blueprint_folder_max_files", value: int64(10000), kind: integer},
 		{scope: "rest", name: "default_page_size", value: int64(pageSize), kind: integer},
 		{scope: "rest", name: catalog.ImportResolverSetting, value: object{"parameters": object{"rules": []any{}, "fallback": true}}, kind: dict},
+		// How many executions from the queue run at once, and how many of all one manager runs.
 		{scope: "rest", name: execution.ExecutionsSetting, value: int64(execution.DefaultExecutions), kind: integer},
+		{scope: "rest", name: execution.ManagerExecutionsSetting, value: int64(execution.DefaultManagerExecutions), kind: integer, least: 1},
 		// What to call when executions are queued, start and end.
 		{scope: "rest", name: hook.Setting, value: []any{}, kind: list},
 		// As the original's 7.x: what can't start beside a system-wide execution waits, also unasked.
