@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,7 @@ func (a *app) executionsCommand() *cobra.Command {
 		a.cancelCommand(), a.resumeCommand(),
 		a.holdCommand("pause", "Start nothing more of an execution; what runs goes on", "is paused; `cfy executions continue %s` lets it go on"),
 		a.holdCommand("continue", "Let a paused execution go on", "goes on. Follow it with `cfy events list --tail %s`"),
-		a.executionGroupsCommand(),
+		a.executionGroupsCommand(), a.batchCommand(), a.deleteExecutionsCommand(),
 		leaf("why ID", "Tell what an execution waits for", cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
 			cl, err := a.client(c.Context())
 			if err != nil {
@@ -146,6 +147,7 @@ func (a *app) executionColumns() []string {
 func (a *app) executionListCommand() *cobra.Command {
 	var deployment string
 	var system bool
+	var statuses []string
 	list := a.lister("list", "List executions", "/executions", "Executions:", a.executionColumns, func(q url.Values) {
 		if deployment != "" {
 			q.Set("deployment_id", deployment)
@@ -153,8 +155,12 @@ func (a *app) executionListCommand() *cobra.Command {
 		if system {
 			q.Set("_include_system_workflows", "true")
 		}
+		for _, s := range statuses {
+			q.Add("status", strings.Replace(s, "completed", "terminated", 1))
+		}
 	}, shownStatus)
 	list.Flags().StringVarP(&deployment, "deployment-id", "d", "", "only of this deployment")
+	list.Flags().StringArrayVar(&statuses, "status", nil, "only those that are queued, started, completed, failed ...; may be given several times")
 	list.Flags().BoolVar(&system, "include-system-workflows", false, "also those of the manager itself")
 	return list
 }
@@ -172,8 +178,18 @@ func (a *app) getExecution(c *cobra.Command, args []string) error {
 		return a.printJSON(e)
 	}
 	columns := append(append([]string{}, executionColumns...), "blueprint_id", "ended_at", "error", "total_operations", "finished_operations")
+	queued := text(e, "status") == "queued"
 	if err := a.details("Execution:", columns, shownStatus(e)); err != nil {
 		return err
+	}
+	if queued {
+		why, err := cl.get(c.Context(), "/executions/"+url.PathEscape(args[0])+"/why", nil)
+		if err != nil {
+			return err
+		}
+		if n, _ := why["position"].(int64); n > 0 {
+			a.say("It is number %d in the queue. %s", n, text(why, "text"))
+		}
 	}
 	parameters, _ := e["parameters"].(object)
 	if err := a.pairs("Execution Parameters:", parameters); err != nil {
@@ -205,14 +221,7 @@ func (a *app) cancelCommand() *cobra.Command {
 	var force, kill bool
 	c := leaf("cancel ID", "Cancel an execution", cobra.ExactArgs(1), nil)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		action := "cancel"
-		if force {
-			action = "force-cancel"
-		}
-		if kill {
-			action = "kill"
-		}
-		if err := a.act(c, args[0], action); err != nil {
+		if err := a.act(c, args[0], cancelAction(force, kill)); err != nil {
 			return err
 		}
 		a.say("A cancel request for execution %s has been sent. To track the execution's status, use:\ncfy executions get %s", args[0], args[0])
@@ -223,21 +232,80 @@ func (a *app) cancelCommand() *cobra.Command {
 	return c
 }
 
+func cancelAction(force, kill bool) string {
+	switch {
+	case kill:
+		return "kill"
+	case force:
+		return "force-cancel"
+	}
+	return "cancel"
+}
+
+func resumeAction(reset bool) string {
+	if reset {
+		return "force-resume"
+	}
+	return "resume"
+}
+
 func (a *app) resumeCommand() *cobra.Command {
 	var reset bool
 	c := leaf("resume ID", "Let a failed or cancelled execution go on", cobra.ExactArgs(1), nil)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		action := "resume"
-		if reset {
-			action = "force-resume"
-		}
-		if err := a.act(c, args[0], action); err != nil {
+		if err := a.act(c, args[0], resumeAction(reset)); err != nil {
 			return err
 		}
 		a.say("Execution %s goes on. Follow it with `cfy events list --tail %s`", args[0], args[0])
 		return nil
 	}
 	c.Flags().BoolVar(&reset, "reset-operations", false, "repeat operations that were under way")
+	return c
+}
+
+func (a *app) deleteExecutionsCommand() *cobra.Command {
+	var keepLast int
+	var before, deployment string
+	var all bool
+	c := leaf("delete", "Delete executions that have ended, with their events and logs", cobra.NoArgs, nil)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		body := object{}
+		switch {
+		case (before == "") == (keepLast == 0):
+			return usageError{errors.New("give either --before or --keep-last")}
+		case before != "":
+			body["to_datetime"] = before
+		default:
+			body["keep_last"] = int64(keepLast)
+		}
+		cl, err := a.client(c.Context())
+		if err != nil {
+			return err
+		}
+		q := url.Values{}
+		if deployment != "" {
+			q.Set("deployment_id", deployment)
+		}
+		if all {
+			q.Set("_all_tenants", "true")
+		}
+		v, err := cl.do(c.Context(), http.MethodDelete, "/executions", q, body)
+		if err != nil || a.json {
+			return errors.Join(err, a.jsonOf(v, err))
+		}
+		o, _ := v.(object)
+		items, _ := o["items"].([]any)
+		for _, item := range items {
+			count, _ := item.(object)
+			a.say("Deleted %v executions", count["count"])
+		}
+		return nil
+	}
+	f := c.Flags()
+	f.IntVar(&keepLast, "keep-last", 0, "delete all but the newest so many")
+	f.StringVar(&before, "before", "", "delete what was created before this time, such as 2026-05-01T00:00:00Z")
+	f.StringVarP(&deployment, "deployment-id", "d", "", "only of this deployment")
+	f.BoolVarP(&all, "all-tenants", "a", false, "of all tenants")
 	return c
 }
 

@@ -1,20 +1,15 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/spf13/cobra"
 )
 
-var (
-	deploymentGroupColumns = []string{"id", "description", "default_blueprint_id", "deployment_ids", "labels", "visibility", "tenant_name", "created_by"}
-	executionGroupColumns  = []string{"id", "workflow_id", "deployment_group_id", "status", "concurrency", "created_at", "visibility", "tenant_name", "created_by"}
-)
+var deploymentGroupColumns = []string{"id", "description", "default_blueprint_id", "deployment_ids", "labels", "visibility", "tenant_name", "created_by"}
 
 // members are the options that name deployments.
 type members struct {
@@ -162,131 +157,5 @@ func (a *app) deleteGroupCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&deployments, "delete-deployments", false, "delete its deployments too")
 	c.Flags().BoolVarP(&force, "force", "f", false, "deployments with live instances as well")
-	return c
-}
-
-func (a *app) executionGroupsCommand() *cobra.Command {
-	list := a.lister("list", "List execution groups", "/execution-groups", "Execution groups:", fixed(executionGroupColumns), func(q url.Values) {
-		q.Set("_get_data", "true")
-	}, nil)
-	act := func(use, short, action string) *cobra.Command {
-		return leaf(use+" ID", short, cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
-			v, err := a.request(c, http.MethodPost, groupPath("execution", args[0]), object{"action": action})
-			if err == nil {
-				a.say("Asked the executions of group %s to %s", args[0], action)
-			}
-			return errors.Join(err, a.jsonOf(v, err))
-		})
-	}
-	return group("groups", "A workflow on all deployments of a group",
-		a.startGroupCommand(), list,
-		leaf("get ID", "Show an execution group", cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
-			v, err := a.request(c, http.MethodGet, groupPath("execution", args[0]), nil)
-			if err != nil {
-				return err
-			}
-			g, _ := v.(object)
-			return a.details("Execution group:", append(append([]string{}, executionGroupColumns...), "execution_ids", "success_group_id", "failure_group_id"), g)
-		}),
-		act("cancel", "Cancel the executions of a group", "cancel"), act("resume", "Let failed and cancelled executions of a group go on", "resume"),
-		a.updateGroupCommand(),
-	)
-}
-
-func (a *app) startGroupCommand() *cobra.Command {
-	var of string
-	var parameters []string
-	var force, wait bool
-	var concurrency int
-	c := leaf("start WORKFLOW", "Start a workflow on all deployments of a group", cobra.ExactArgs(1), nil)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		if of == "" {
-			return usageError{errors.New("name the deployment group with -g")}
-		}
-		given, err := readInputs(parameters)
-		if err != nil {
-			return err
-		}
-		v, err := a.request(c, http.MethodPost, "/execution-groups", object{
-			"deployment_group_id": of, "workflow_id": args[0], "default_parameters": given, "force": force, "concurrency": int64(concurrency),
-		})
-		if err != nil {
-			return err
-		}
-		g, _ := v.(object)
-		ids, _ := g["execution_ids"].([]any)
-		a.say("Execution group %s has %d executions", text(g, "id"), len(ids))
-		if wait {
-			if g, err = a.waitForGroup(c.Context(), text(g, "id")); err != nil {
-				return err
-			}
-		}
-		if err := a.jsonOf(g, nil); err != nil || !wait || g["status"] == "terminated" || g["status"] == nil {
-			return err
-		}
-		return fmt.Errorf("execution group %s is %s: see `cfy executions list`", text(g, "id"), text(g, "status"))
-	}
-	f := c.Flags()
-	f.StringVarP(&of, "deployment-group", "g", "", "the deployment group")
-	f.StringArrayVarP(&parameters, "parameters", "p", nil, "parameters of the workflow")
-	f.BoolVarP(&force, "force", "f", false, "run beside other executions of the deployments")
-	f.IntVar(&concurrency, "concurrency", 5, "how many may run at once; 0 starts the group paused")
-	f.BoolVar(&wait, "wait", false, "wait until all have ended")
-	return c
-}
-
-func (a *app) waitForGroup(ctx context.Context, id string) (object, error) {
-	cl, err := a.client(ctx)
-	if err != nil {
-		return nil, err
-	}
-	look := time.NewTicker(200 * time.Millisecond)
-	defer look.Stop()
-	for {
-		g, err := cl.get(ctx, groupPath("execution", id), nil)
-		if err != nil {
-			return nil, err
-		}
-		switch g["status"] {
-		case "pending", "queued", "started":
-		default:
-			a.say("Execution group %s: %v", id, g["status"])
-			return g, nil
-		}
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-}
-
-func (a *app) updateGroupCommand() *cobra.Command {
-	var concurrency int
-	var success, failure string
-	c := leaf("update ID", "Change how many run at once, and where deployments go", cobra.ExactArgs(1), nil)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		body := object{}
-		if c.Flags().Changed("concurrency") {
-			body["concurrency"] = int64(concurrency)
-		}
-		if success != "" {
-			body["success_group_id"] = success
-		}
-		if failure != "" {
-			body["failure_group_id"] = failure
-		}
-		if len(body) == 0 {
-			return usageError{errors.New("say what to change")}
-		}
-		v, err := a.request(c, http.MethodPatch, groupPath("execution", args[0]), body)
-		if err == nil {
-			a.say("Execution group %s is changed", args[0])
-		}
-		return errors.Join(err, a.jsonOf(v, err))
-	}
-	c.Flags().IntVar(&concurrency, "concurrency", 0, "how many may run at once; 0 pauses the group")
-	c.Flags().StringVar(&success, "success-group", "", "deployments of executions that succeed join this group")
-	c.Flags().StringVar(&failure, "failure-group", "", "deployments of executions that fail join this one")
 	return c
 }

@@ -15,6 +15,7 @@ import (
 type GroupRequest struct {
 	Tenant            string
 	DeploymentGroupID string
+	Deployments       []string // without a group: the deployments themselves
 	WorkflowID        string
 	DefaultParameters map[string]any
 	Parameters        map[string]map[string]any // by deployment, over the default ones
@@ -32,7 +33,7 @@ type GroupRequest struct {
 // groupBatch is how many members are started in one transaction.
 const groupBatch = 100
 
-// StartGroup starts a workflow on all deployments of a group: as many as may
+// StartGroup starts a workflow on all deployments of a group, or on those given: as many as may
 // run at once, the others wait. A deployment that can't have the workflow gets
 // no execution.
 func (s *Service) StartGroup(ctx context.Context, r GroupRequest) (store.ExecutionGroup, error) {
@@ -49,9 +50,12 @@ func (s *Service) StartGroup(ctx context.Context, r GroupRequest) (store.Executi
 	if len(r.Restored) > 0 {
 		return g, s.restoreGroup(ctx, g, r.Restored)
 	}
-	deployments, err := s.store.GroupMembers(ctx, r.Tenant, r.DeploymentGroupID)
-	if err != nil {
-		return g, fmt.Errorf("read the members of group %s: %w", r.DeploymentGroupID, err)
+	deployments := r.Deployments
+	if r.DeploymentGroupID != "" {
+		var err error
+		if deployments, err = s.store.GroupMembers(ctx, r.Tenant, r.DeploymentGroupID); err != nil {
+			return g, fmt.Errorf("read the members of group %s: %w", r.DeploymentGroupID, err)
+		}
 	}
 	if err := s.AddGroup(ctx, g); err != nil {
 		return g, err

@@ -116,11 +116,8 @@ func (s *server) postExecutionGroup(w http.ResponseWriter, r *request) error {
 		}
 		q.Parameters[deployment] = one
 	}
-	group, err := s.Store.GetDeploymentGroup(r.Context(), r.tenant, q.DeploymentGroupID)
+	err := s.targets(r, &q)
 	if err != nil {
-		return err
-	}
-	if err := r.sees(group.Owned, "DeploymentGroup", group.ID); err != nil {
 		return err
 	}
 	if q.ID = r.str("id"); q.ID != "" {
@@ -142,6 +139,23 @@ func (s *server) postExecutionGroup(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	return s.replyExecutionGroup(w, r, g)
+}
+
+// targets finds the deployments that a group works on: those of a deployment
+// group, or those that ids and filters choose now.
+func (s *server) targets(r *request, q *execution.GroupRequest) error {
+	if q.DeploymentGroupID != "" {
+		group, err := s.Store.GetDeploymentGroup(r.Context(), r.tenant, q.DeploymentGroupID)
+		if err != nil {
+			return err
+		}
+		return r.sees(group.Owned, "DeploymentGroup", group.ID)
+	}
+	var err error
+	if q.Deployments, err = s.chosen(r, r.body); err == nil && len(q.Deployments) == 0 {
+		return badParameter("No deployment is meant: give deployment_group_id, or deployment_ids, filter_id and filter_rules that choose some")
+	}
+	return err
 }
 
 // associated reads the ids of the executions that a group which is restored had.
