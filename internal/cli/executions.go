@@ -178,18 +178,8 @@ func (a *app) getExecution(c *cobra.Command, args []string) error {
 		return a.printJSON(e)
 	}
 	columns := append(append([]string{}, executionColumns...), "blueprint_id", "ended_at", "error", "total_operations", "finished_operations")
-	queued := text(e, "status") == "queued"
 	if err := a.details("Execution:", columns, shownStatus(e)); err != nil {
 		return err
-	}
-	if queued {
-		why, err := cl.get(c.Context(), "/executions/"+url.PathEscape(args[0])+"/why", nil)
-		if err != nil {
-			return err
-		}
-		if n, _ := why["position"].(int64); n > 0 {
-			a.say("It is number %d in the queue. %s", n, text(why, "text"))
-		}
 	}
 	parameters, _ := e["parameters"].(object)
 	if err := a.pairs("Execution Parameters:", parameters); err != nil {
