@@ -31,6 +31,8 @@ type modelled struct {
 	id         string
 	deployment string // "" for system-wide ones
 	status     store.Status
+	force      bool
+	queued     bool        // at some time
 	fence      store.Fence // the newest claim; zero without one
 	owner      int         // whose claim it is: a life of a manager
 	lease      time.Time
@@ -69,9 +71,9 @@ func (m *model) admitted(deployment string, force bool) bool {
 
 // ask is the answer to a request: the status of the new execution, "" for a refusal.
 func (m *model) ask(w wanted) *modelled {
-	e := &modelled{deployment: w.deployment, status: store.Pending}
+	e := &modelled{deployment: w.deployment, force: w.force, status: store.Pending}
 	if !m.admitted(w.deployment, w.force) {
-		if e.status = store.Queued; !w.queue {
+		if e.status, e.queued = store.Queued, true; !w.queue {
 			return nil
 		}
 	}
@@ -95,7 +97,7 @@ func (m *model) letIn() {
 	for _, e := range m.all {
 		running := 0
 		for _, o := range m.all {
-			if isActiveModel(o) {
+			if isActiveModel(o) && o.queued {
 				running++
 			}
 		}
@@ -128,8 +130,44 @@ func (m *model) act(e *modelled, how Action) bool {
 	if e.status != store.Failed && e.status != store.Cancelled {
 		return false
 	}
-	e.status = store.Pending // beside whatever runs
+	if !m.readmitted(e) {
+		return false
+	}
+	e.status = store.Pending
 	return true
+}
+
+// readmitted tells whether one that has ended would run again now: beside what it
+// could be started beside, but before those that wait for its deployment.
+func (m *model) readmitted(e *modelled) bool {
+	if e.wide() {
+		return m.admitted("", false)
+	}
+	if m.some(func(o *modelled) bool { return o.wide() && (isActiveModel(o) || isQueuedModel(o)) }) {
+		return false
+	}
+	return e.force || !m.some(func(o *modelled) bool { return o.deployment == e.deployment && isActiveModel(o) })
+}
+
+// refusal is what a request is answered with that is not let in; one that resumes
+// does not mind those that wait for the deployment.
+func (m *model) refusal(deployment string, resumes bool) string {
+	if deployment == "" {
+		return "You cannot start a system-wide execution if there are other executions running."
+	}
+	if m.some(func(o *modelled) bool { return o.wide() && (isActiveModel(o) || isQueuedModel(o)) }) {
+		return "You cannot start an execution if there is a running system-wide execution"
+	}
+	var names []string
+	for _, fits := range []func(*modelled) bool{isActiveModel, func(o *modelled) bool { return isQueuedModel(o) && !resumes }} {
+		for _, o := range m.all {
+			if o.deployment == deployment && fits(o) {
+				names = append(names, fmt.Sprintf("<Execution id=`%s` tenant=`default_tenant` status=`%s` workflow_id=`install`>", o.id, o.status))
+			}
+		}
+	}
+	return "The following executions are currently running for this deployment: [" + strings.Join(names, ", ") +
+		"]. To execute this workflow anyway, pass \"force=true\" as a query parameter to this request"
 }
 
 // due starts what is scheduled up to now, the longest due first.
@@ -325,6 +363,10 @@ func compareWithModel(t *testing.T, open func() store.Store, shut func(store.Sto
 				if done := m.act(e, how); done != (err == nil) {
 					r.Fatalf("%s of one that is %s should be carried out: %t; got %v", how, was, done, err)
 				}
+				var refusal *Refusal
+				if words := m.refusal(e.deployment, true); errors.As(err, &refusal) && refusal.Code == CodeExistingRunning && refusal.Message != words {
+					r.Fatalf("%s is refused with %q, want %q", how, refusal.Message, words)
+				}
 			},
 			"limit": func(r *rapid.T) {
 				m.limit = rapid.IntRange(0, 4).Draw(r, "to")
@@ -344,7 +386,14 @@ func compareWithModel(t *testing.T, open func() store.Store, shut func(store.Sto
 				e := m.pick(r, func(e *modelled) bool { return isActiveModel(e) && e.fence.Epoch > 0 }, "nothing is claimed")
 				to := rapid.SampledFrom(store.EndStatuses).Draw(r, "as")
 				w.tick()
-				if err := w.end(anyone(), e, to); err != nil {
+				err := w.end(anyone(), e, to)
+				if cut := e.status == store.Cancelling || e.status == store.ForceCancelling; cut && to == store.Terminated {
+					if err == nil || !strings.Contains(err.Error(), "can't go from") {
+						r.Fatalf("one that is %s ended as %s: %v", e.status, to, err)
+					}
+					return
+				}
+				if err != nil {
 					r.Fatal(err)
 				}
 				e.status, e.fence = to, store.Fence{}
@@ -395,8 +444,8 @@ func agree(m *model, asked []wanted, es []store.Execution, errs []error) string 
 		switch {
 		case want == nil:
 			var refusal *Refusal
-			if !errors.As(errs[k], &refusal) || refusal.Code != CodeExistingRunning {
-				return fmt.Sprintf("%+v should be refused; got %s, %v", q, es[k].Status, errs[k])
+			if !errors.As(errs[k], &refusal) || refusal.Code != CodeExistingRunning || refusal.Message != m.refusal(q.deployment, false) {
+				return fmt.Sprintf("%+v should be refused with %q; got %s, %v", q, m.refusal(q.deployment, false), es[k].Status, errs[k])
 			}
 		case errs[k] != nil || es[k].Status != want.status:
 			return fmt.Sprintf("%+v should be %s; got %s, %v", q, want.status, es[k].Status, errs[k])

@@ -80,7 +80,8 @@ func newManager(t *testing.T, st store.Store, digit string) *manager {
 	}
 	m.running, err = execution.New(execution.Config{
 		Store: st, ManagerName: "m", Alone: st.Dialect() == "sqlite", SystemWorkflows: m.SystemWorkflows(),
-		Timing: execution.Timing{Lease: 300 * time.Millisecond, Renew: 50 * time.Millisecond, Poll: 50 * time.Millisecond},
+		// It looks by itself so rarely that what is stored as queued stays so while it is filled.
+		Timing: execution.Timing{Lease: 300 * time.Millisecond, Renew: 50 * time.Millisecond, Poll: time.Minute},
 	})
 	if err != nil {
 		t.Fatal(err)
