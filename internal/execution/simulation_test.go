@@ -580,6 +580,44 @@ func (f *faultyStore) WriteLocked(ctx context.Context, _ string, fn func(store.T
 	return f.Write(ctx, fn)
 }
 
+// reachable tells, of a read, whether the database can be reached.
+func (f *faultyStore) reachable() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.calm.Load() || f.dice.IntN(40) > 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", store.ErrUnavailable, errDisk)
+}
+
+func (f *faultyStore) GetGraph(ctx context.Context, execution, name string) (store.Graph, error) {
+	if err := f.reachable(); err != nil {
+		return store.Graph{}, err
+	}
+	return f.Store.GetGraph(ctx, execution, name)
+}
+
+func (f *faultyStore) GetDeployment(ctx context.Context, tenant, id string) (store.Deployment, error) {
+	if err := f.reachable(); err != nil {
+		return store.Deployment{}, err
+	}
+	return f.Store.GetDeployment(ctx, tenant, id)
+}
+
+func (f *faultyStore) ListOperations(ctx context.Context, q store.Query) (store.Page[store.Operation], error) {
+	if err := f.reachable(); err != nil {
+		return store.Page[store.Operation]{}, err
+	}
+	return f.Store.ListOperations(ctx, q)
+}
+
+func (f *faultyStore) GetNode(ctx context.Context, tenant, deployment, id string) (store.Node, error) {
+	if err := f.reachable(); err != nil {
+		return store.Node{}, err
+	}
+	return f.Store.GetNode(ctx, tenant, deployment, id)
+}
+
 func (f *faultyStore) Write(ctx context.Context, fn func(store.Tx) error) error {
 	f.mu.Lock()
 	fate, delay := f.dice.IntN(40), time.Duration(f.dice.IntN(2000))*time.Millisecond
