@@ -365,6 +365,14 @@ func (r *run) requests(paused bool) (requests <-chan graph.Control, stop func())
 	done, quit := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
+		send := func(c graph.Control) (heard bool) {
+			select {
+			case to <- c:
+				return true
+			case <-quit: // the graph has ended: nobody listens any more
+				return false
+			}
+		}
 		asked, forced, killed := r.asked.Done(), r.forced.Done(), r.operations.Done()
 		var patience <-chan time.Time
 		for {
@@ -374,25 +382,27 @@ func (r *run) requests(paused bool) (requests <-chan graph.Control, stop func())
 				if now {
 					c = graph.Pause
 				}
-				select {
-				case to <- c:
-					paused = now
-				case <-quit:
+				if !send(c) {
 					return
 				}
+				paused = now
 			}
 			select {
 			case <-changed:
 			case <-killed:
-				to <- graph.Kill
+				send(graph.Kill)
 				return
 			case <-forced:
-				to <- graph.Force
+				if !send(graph.Force) {
+					return
+				}
 				forced, patience = nil, nil
 			case <-patience:
 				r.force()
 			case <-asked:
-				to <- graph.Graceful
+				if !send(graph.Graceful) {
+					return
+				}
 				asked = nil
 				timer := time.NewTimer(r.s.cfg.Timing.CancelGrace)
 				defer timer.Stop()

@@ -82,6 +82,7 @@ type runWorld struct {
 	ids    counter
 
 	mu        sync.Mutex
+	luck      *rand.Rand // the journal's
 	durable   map[string]*Stored
 	acked     map[string]State // by task, as the journal acknowledged
 	succeeded map[string]bool  // by name, acknowledged
@@ -99,7 +100,7 @@ const runSlots = 3
 
 func newRunWorld(seed uint64) *runWorld {
 	w := &runWorld{
-		seed: seed, random: rand.New(rand.NewPCG(seed, 3)), needs: map[string][]string{}, durable: map[string]*Stored{},
+		seed: seed, random: rand.New(rand.NewPCG(seed, 3)), luck: rand.New(rand.NewPCG(seed, 4)), needs: map[string][]string{}, durable: map[string]*Stored{},
 		acked: map[string]State{}, succeeded: map[string]bool{}, tries: map[string]int{}, under: map[string]int{},
 	}
 	return w
@@ -111,6 +112,7 @@ func (w *runWorld) dice(subject string) *rand.Rand {
 	return rand.New(rand.NewPCG(w.seed, h.Sum64()))
 }
 
+// wrong notes what must not be. It needs mu.
 func (w *runWorld) wrong(format string, args ...any) {
 	w.odd = append(w.odd, fmt.Sprintf(format, args...))
 }
@@ -213,6 +215,8 @@ func (w *runWorld) live() string {
 			return fmt.Sprintf("%T", err)
 		case errors.Is(err, errProcess), errors.Is(err, errJournal):
 		default:
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			w.wrong("life %d ended with %v", life, err)
 			return "wrong"
 		}
@@ -221,6 +225,8 @@ func (w *runWorld) live() string {
 			return "failed before"
 		}
 		if life > 60 {
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			w.wrong("it never ends")
 			return "wrong"
 		}
@@ -252,14 +258,14 @@ func (w *runWorld) restore() *Graph {
 const cutBound = 30 * time.Minute
 
 func (w *runWorld) judge(err error, cut time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if took := time.Since(cut); !cut.IsZero() && took > cutBound {
 		w.wrong("the run ended %s after its cancel", took)
 	}
 	if err != nil {
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	for _, s := range w.durable {
 		if t := s.Task; t.Kind != Subgraph && !t.State.Ended() {
 			w.wrong("all is done, but %s is %s", t.Name, t.State)
@@ -282,7 +288,7 @@ var errJournal = errors.New("the disk is in trouble")
 func (w *runWorld) Commit(_ context.Context, records []Record) error {
 	w.mu.Lock()
 	life := w.life
-	fate, delay := w.random.IntN(60), time.Duration(w.random.IntN(40))*time.Millisecond
+	fate, delay := w.luck.IntN(60), time.Duration(w.luck.IntN(40))*time.Millisecond
 	calm := w.calm
 	w.mu.Unlock()
 	time.Sleep(delay)
