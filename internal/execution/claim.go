@@ -92,10 +92,18 @@ func (l *loop) look(ctx context.Context, thorough bool) error {
 	if err != nil {
 		return fmt.Errorf("list executions being cancelled: %w", err)
 	}
+	now := l.s.now()
+	var unclaimed []store.Execution
 	for _, e := range asked {
 		if r := l.s.runOf(e.ID); r != nil {
 			r.control(e.Status)
+		} else if e.Owner == "" || !e.LeaseUntil.After(now) {
+			unclaimed = append(unclaimed, e)
 		}
+	}
+	// They have an end and nothing else before them, so they need no room.
+	for batch := range slices.Chunk(unclaimed, claimBatch) {
+		l.claimThese(ctx, batch, func(store.Execution) time.Time { return now })
 	}
 	if thorough {
 		if err := l.s.ReadLimits(ctx); err != nil {

@@ -339,6 +339,37 @@ func TestCancelOfWhatWaits(t *testing.T) {
 	}
 }
 
+// A cancel needs no room among the executions that run: one that waits to be
+// claimed, while as many run as may, ends at once.
+func TestCancelWithoutRoom(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	addDeployment(t, st, "a", nil)
+	addDeployment(t, st, "b", nil)
+	g := newGate()
+	s := newService(t, Config{Store: st, Limits: Limits{Executions: 1}, SystemWorkflows: map[string]SystemWorkflow{"install": g.run}})
+	serve(t, s)
+	start := func(deployment string) store.Execution {
+		e, err := s.Start(t.Context(), StartRequest{Tenant: "default_tenant", DeploymentID: deployment, WorkflowID: "install"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	first := start("a")
+	<-g.entered
+	second := start("b")
+	if _, err := s.Cancel(t.Context(), "default_tenant", second.ID, Cancel); err != nil {
+		t.Fatal(err)
+	}
+	waitEnd(t, s, second.ID, store.Cancelled)
+	if got := get(t, s, first.ID).Status; got != store.Started {
+		t.Errorf("the other is %s", got)
+	}
+	g.proceed <- nil
+	waitEnd(t, s, first.ID, store.Terminated)
+}
+
 func TestCancelKindsOfSystemWorkflow(t *testing.T) {
 	t.Parallel()
 	for _, how := range []Action{Cancel, ForceCancel, Kill} {
