@@ -4,19 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"time"
 
 	"windlass/internal/store"
 )
 
 // What is kept of executions that have ended, unless the settings
-// retention_executions_days, retention_executions_count and
-// retention_events_days say otherwise; 0 there keeps all.
+// retention_executions_days, retention_executions_count, retention_events_days
+// and retention_events_count say otherwise; 0 there keeps all. Logs count as events.
 const (
 	KeepExecutionsDays  = 365
 	KeepExecutionsCount = 100_000
 	KeepEventsDays      = 90
+	KeepEventsCount     = 10_000_000
 )
 
 // Removing goes in small steps with pauses, so that it is never long in the way
@@ -60,8 +61,12 @@ func (s *Service) Expire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	eventsCount, err := s.keepSetting(ctx, "retention_events_count", KeepEventsCount)
+	if err != nil {
+		return err
+	}
 	if events > 0 {
-		if err := s.expireEvents(ctx, s.now().AddDate(0, 0, -events)); err != nil {
+		if err := s.expireEvents(ctx, s.now().AddDate(0, 0, -events), 0); err != nil {
 			return fmt.Errorf("remove old events: %w", err)
 		}
 	}
@@ -73,6 +78,11 @@ func (s *Service) Expire(ctx context.Context) error {
 	if count > 0 {
 		if err := s.expireExecutions(ctx, time.Time{}, count); err != nil {
 			return fmt.Errorf("remove executions beyond %d: %w", count, err)
+		}
+	}
+	if eventsCount > 0 {
+		if err := s.expireEvents(ctx, time.Time{}, eventsCount); err != nil {
+			return fmt.Errorf("remove events beyond %d: %w", eventsCount, err)
 		}
 	}
 	return nil
@@ -88,40 +98,84 @@ func endedBefore(t time.Time) store.Filter {
 
 var oldestFirst = []store.SortKey{{Field: "ended_at"}}
 
-func (s *Service) expireEvents(ctx context.Context, before time.Time) error {
+// expireEvents removes the events of executions that ended before a time, or,
+// with a zero time, of those that ended first as long as there are more than keep.
+func (s *Service) expireEvents(ctx context.Context, before time.Time, keep int) error {
+	filters := []store.Filter{
+		statusIs(store.EndStatuses...), {Field: "ended_at", Op: store.IsNotNull}, {Field: "stored_events", Op: store.AtLeast, Values: []string{"1"}},
+	}
+	if !before.IsZero() {
+		filters = append(filters, endedBefore(before))
+	}
 	for {
-		page, err := s.store.ListExecutions(ctx, store.Query{
-			Filters: []store.Filter{
-				statusIs(store.EndStatuses...), endedBefore(before), {Field: "stored_events", Op: store.AtLeast, Values: []string{strconv.Itoa(1)}},
-			},
-			Sort: oldestFirst, Limit: retentionBatch,
-		})
+		page, err := s.store.ListExecutions(ctx, store.Query{Filters: filters, Sort: oldestFirst, Limit: retentionBatch})
 		if err != nil || len(page.Items) == 0 {
 			return err
 		}
+		trimmed := 0
 		for _, e := range page.Items {
-			if err := s.trim(ctx, e.ID); err != nil {
+			if before.IsZero() {
+				all, err := s.store.ListEvents(ctx, store.Query{Limit: 1})
+				if err != nil || all.Total <= keep {
+					return err
+				}
+			}
+			removed, err := s.trim(ctx, e.ID)
+			if err != nil {
 				return err
 			}
+			trimmed += removed
+		}
+		if trimmed == 0 {
+			return nil // all of them were resumed meanwhile
 		}
 	}
 }
 
-// trim removes all events of an execution.
-func (s *Service) trim(ctx context.Context, id string) error {
+// trim removes all events of an execution that has ended, and tells how many. It
+// stops if the execution is resumed meanwhile.
+func (s *Service) trim(ctx context.Context, id string) (all int, err error) {
 	for removed := retentionTrim; removed == retentionTrim; {
 		if err := s.store.Write(ctx, func(tx store.Tx) error {
-			var err error
+			removed = 0
+			e, err := tx.LockExecution(ctx, id)
+			if errors.Is(err, store.ErrNotFound) || err == nil && !e.Status.IsEnd() {
+				return nil
+			} else if err != nil {
+				return err
+			}
 			removed, err = tx.TrimEvents(ctx, id, retentionTrim)
 			return err
 		}); err != nil {
-			return err
+			return all, err
 		}
+		all += removed
 		if err := pause(ctx, retentionPause); err != nil {
-			return err
+			return all, err
 		}
 	}
-	return nil
+	return all, nil
+}
+
+// Remove removes those of the executions that have ended, with all that is stored
+// of them, and tells how many. Others, such as one that is resumed meanwhile, stay.
+func (s *Service) Remove(ctx context.Context, ids []string) (int, error) {
+	var ended []string
+	err := s.store.Write(ctx, func(tx store.Tx) error {
+		ended = nil
+		for _, id := range ids {
+			e, err := tx.LockExecution(ctx, id)
+			switch {
+			case errors.Is(err, store.ErrNotFound):
+			case err != nil:
+				return err
+			case e.Status.IsEnd():
+				ended = append(ended, id)
+			}
+		}
+		return tx.DeleteExecutions(ctx, ended)
+	})
+	return len(ended), err
 }
 
 // expireExecutions removes ended executions: those that ended before a time,
@@ -153,12 +207,13 @@ func (s *Service) expireExecutions(ctx context.Context, before time.Time, keep i
 				stay++
 				continue
 			}
-			if err := s.trim(ctx, e.ID); err != nil {
+			if _, err := s.trim(ctx, e.ID); err != nil {
 				return err
 			}
 			ids = append(ids, e.ID)
 		}
-		if err := s.store.Write(ctx, func(tx store.Tx) error { return tx.DeleteExecutions(ctx, ids) }); err != nil {
+		slices.Sort(ids) // all lock in one order
+		if _, err := s.Remove(ctx, ids); err != nil {
 			return err
 		}
 	}

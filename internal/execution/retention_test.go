@@ -21,6 +21,7 @@ func TestRetention(t *testing.T) {
 		"by default":      {kept: []string{"old-2", "old-3", "old-4", "running"}, withEvents: []string{"running"}},
 		"all is kept":     {settings: map[string]int64{"retention_events_days": 0, "retention_executions_days": 0}, kept: []string{"old-1", "old-2", "old-3", "old-4", "running"}, withEvents: []string{"old-1", "old-2", "old-3", "old-4", "running"}},
 		"by count":        {settings: map[string]int64{"retention_events_days": 0, "retention_executions_count": 2}, kept: []string{"old-3", "old-4", "running"}, withEvents: []string{"old-3", "old-4", "running"}},
+		"events by count": {settings: map[string]int64{"retention_events_days": 0, "retention_executions_days": 0, "retention_events_count": 8}, kept: []string{"old-1", "old-2", "old-3", "old-4", "running"}, withEvents: []string{"old-4", "running"}},
 		"the latest stay": {settings: map[string]int64{"retention_executions_days": 1, "retention_events_days": 250}, kept: []string{"old-4", "running"}, withEvents: []string{"old-4", "running"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,6 +84,28 @@ func TestRetention(t *testing.T) {
 				t.Errorf("%v have events, want %v", withEvents, tc.withEvents)
 			}
 		})
+	}
+}
+
+// TestResumedMeanwhile: what is chosen for removal, and resumed before it goes, stays.
+func TestResumedMeanwhile(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	addDeployment(t, st, "d", nil)
+	s := newService(t, Config{Store: st})
+	stored(t, st, "gone", "d", "custom", store.Terminated)
+	stored(t, st, "resumed", "d", "custom", store.Failed)
+	if _, err := s.Resume(t.Context(), "", "resumed", false); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.trim(t.Context(), "resumed"); n != 0 || err != nil {
+		t.Errorf("%d of its events went, %v", n, err)
+	}
+	if n, err := s.Remove(t.Context(), []string{"gone", "none", "resumed"}); n != 1 || err != nil {
+		t.Errorf("%d went, %v", n, err)
+	}
+	if all := executionsOf(t, st); len(all) != 1 || all[0].ID != "resumed" {
+		t.Errorf("left are %v", all)
 	}
 }
 

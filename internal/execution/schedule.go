@@ -86,9 +86,13 @@ func (s *Service) checkedSchedule(ctx context.Context, r store.Reader, sc store.
 	if err != nil {
 		return sc, refuse(CodeBadParameters, "%s", err)
 	}
-	// What is due this very moment is still to come.
+	// What is due this very moment is still to come, unless it was started already.
 	sc.NextOccurrence, _ = times.Next(s.now().Add(-time.Second))
-	return sc, nil
+	latest, err := s.latestOf(ctx, r, sc)
+	if err == nil && latest != nil && !latest.CreatedAt.Before(sc.NextOccurrence) {
+		sc.NextOccurrence, _ = times.Next(s.now())
+	}
+	return sc, err
 }
 
 // Occurrences lists up to limit times that the schedule will be due after a time.

@@ -73,6 +73,37 @@ func TestDueOnce(t *testing.T) {
 	}
 }
 
+// TestChangedJustAfterItWasDue: a change in the very second of an occurrence neither
+// repeats one that was started nor loses one that was not.
+func TestChangedJustAfterItWasDue(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	addDeployment(t, st, "d", nil)
+	due := time.Now().Add(-time.Hour).Truncate(time.Second).UTC()
+	now := due.Add(100 * time.Millisecond)
+	storeSchedule(t, st, nightly(due, nil), due)
+	s := newService(t, Config{Store: st, Now: func() time.Time { return now }})
+	change := func(want time.Time) {
+		t.Helper()
+		now = now.Add(100 * time.Millisecond)
+		sc, err := s.ChangeSchedule(t.Context(), "default_tenant", "d", "s", func(sc *store.Schedule) error { sc.Slip++; return nil })
+		if err != nil || !sc.NextOccurrence.Equal(want) {
+			t.Fatalf("it is due at %v, %v, want %v", sc.NextOccurrence, err, want)
+		}
+	}
+	change(due)
+	if _, err := s.startDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	change(due.AddDate(0, 0, 1))
+	if _, err := s.startDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if list := executionsOf(t, st); len(list) != 1 {
+		t.Errorf("%d executions started", len(list))
+	}
+}
+
 // TestSchedulerIsPunctual: what is added while the manager runs starts when it is due.
 func TestSchedulerIsPunctual(t *testing.T) {
 	t.Parallel()

@@ -45,6 +45,7 @@ func defaultSettings() []setting {
 		{scope: "retention", name: "retention_executions_days", value: int64(execution.KeepExecutionsDays), kind: integer},
 		{scope: "retention", name: "retention_executions_count", value: int64(execution.KeepExecutionsCount), kind: integer},
 		{scope: "retention", name: "retention_events_days", value: int64(execution.KeepEventsDays), kind: integer},
+		{scope: "retention", name: "retention_events_count", value: int64(execution.KeepEventsCount), kind: integer},
 		// How many operations run at once; 0 is no limit, for a manager at least 1.
 		{scope: "workflow", name: execution.OperationsSetting, value: int64(execution.DefaultOperations), kind: integer, least: 1},
 		{scope: "workflow", name: execution.DeploymentOperationsSetting, value: int64(0), kind: integer},

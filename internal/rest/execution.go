@@ -299,12 +299,16 @@ func (s *server) deleteExecutions(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	count := 0
+	slices.Sort(ids) // all lock in one order
 	for chunk := range slices.Chunk(ids, 500) {
-		if err := s.Store.Write(r.Context(), func(tx store.Tx) error { return tx.DeleteExecutions(r.Context(), chunk) }); err != nil {
+		n, err := s.Executions.Remove(r.Context(), chunk)
+		if err != nil {
 			return err
 		}
+		count += n
 	}
-	return ok(w, q.envelope([]any{object{"count": len(ids)}}, 1, nil))
+	return ok(w, q.envelope([]any{object{"count": count}}, 1, nil))
 }
 
 // deletable lists the ended executions that match, newest first, after the

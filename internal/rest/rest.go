@@ -23,6 +23,7 @@ import (
 type Executions interface {
 	ReadLimits(ctx context.Context) error
 	LetIn(ctx context.Context, tx store.Tx) error
+	Remove(ctx context.Context, ids []string) (int, error)
 	Start(ctx context.Context, r execution.StartRequest) (store.Execution, error)
 	Cancel(ctx context.Context, tenant, id string, how execution.Action) (store.Execution, error)
 	Resume(ctx context.Context, tenant, id string, force bool) (store.Execution, error)

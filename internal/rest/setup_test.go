@@ -324,6 +324,10 @@ func (r *rooms) ReadLimits(context.Context) error { return nil }
 
 func (r *rooms) LetIn(context.Context, store.Tx) error { return nil }
 
+func (r *rooms) Remove(ctx context.Context, ids []string) (int, error) {
+	return len(ids), r.store.Write(ctx, func(tx store.Tx) error { return tx.DeleteExecutions(ctx, ids) })
+}
+
 func (r *rooms) Continue(ctx context.Context, tenant, id string) (store.Execution, error) {
 	s, err := r.scheduler()
 	if err != nil {
