@@ -105,6 +105,7 @@ func TestKillWithAFullQueue(t *testing.T) {
 	}
 	checkQueue(t, record, len(first), len(second))
 	c.checkOnce(wanted)
+	c.checkOrder(wanted)
 }
 
 // parameters are those of one run of the operation.
@@ -264,6 +265,43 @@ func (c *client) checkOnce(wanted int) {
 	for id, n := range done {
 		if n != 1 {
 			c.t.Errorf("the operation of execution %s is recorded as done %d times", id, n)
+		}
+	}
+}
+
+// checkOrder checks that each execution went through its statuses in a legal
+// order, each of them told by one event: with or without the queue before.
+func (c *client) checkOrder(wanted int) {
+	c.t.Helper()
+	var page struct {
+		Items []struct {
+			Execution string `json:"execution_id"`
+			Type      string `json:"event_type"`
+			Message   string
+			Workflow  string `json:"workflow_id"`
+		}
+	}
+	c.must(c.do(http.MethodGet, "/events?_size=10000&_sort=timestamp&type=cloudify_event&event_type=execution_state_change&event_type=workflow_started"+
+		"&event_type=workflow_succeeded&event_type=workflow_failed&event_type=workflow_cancelled", nil, &page))
+	changes := map[string][]string{}
+	for _, e := range page.Items {
+		if e.Workflow != "execute_operation" {
+			continue
+		}
+		change := e.Type
+		if _, to, is := strings.Cut(e.Message, "changed state to "); is {
+			change = to
+		}
+		changes[e.Execution] = append(changes[e.Execution], change)
+	}
+	if len(changes) != wanted {
+		c.t.Errorf("%d executions tell of their changes, want %d", len(changes), wanted)
+	}
+	for id, all := range changes {
+		switch strings.Join(all, " ") {
+		case "workflow_started workflow_succeeded", "'queued' 'pending' workflow_started workflow_succeeded":
+		default:
+			c.t.Errorf("execution %s went through %v", id, all)
 		}
 	}
 }
