@@ -78,7 +78,6 @@ func findAgents(ctx context.Context, h Host, parameters map[string]any) (agentWo
 	}
 	for _, i := range hosts {
 		if i.State != "started" {
-			//lint:ignore ST1005 the original's text
 			return agentWork{}, fmt.Errorf("Node %s is not started (state: %s)", i.ID, i.State)
 		}
 	}
