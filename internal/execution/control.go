@@ -67,8 +67,7 @@ func (s *Service) resumeIn(ctx context.Context, tx store.Tx, id string, how Acti
 	if err != nil {
 		return e, err
 	}
-	to, err := how.After(e)
-	if err != nil {
+	if _, err := how.After(e); err != nil {
 		return e, err
 	}
 	if err := refuseInMaintenance(ctx, tx); err != nil {
@@ -77,7 +76,8 @@ func (s *Service) resumeIn(ctx context.Context, tx store.Tx, id string, how Acti
 	if e.Status == store.Started {
 		return e, nil // somebody runs it, or takes it over as soon as the lease ends
 	}
-	if to, err = s.readmit(ctx, tx, &e); err != nil {
+	to, err := s.readmit(ctx, tx, &e)
+	if err != nil {
 		return e, err
 	}
 	if err := resetOperations(ctx, tx, e.ID, how); err != nil {
