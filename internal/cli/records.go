@@ -379,8 +379,9 @@ func (a *app) configCommand() *cobra.Command {
 // settingValue is what a setting is to be: @FILE names a file with it, which may say
 // the setting's name, too.
 func settingValue(name string, v any) (any, error) {
-	file, ok := v.(string)
-	if file, ok = strings.CutPrefix(file, "@"); !ok {
+	text, _ := v.(string)
+	file, isFile := strings.CutPrefix(text, "@")
+	if !isFile {
 		return v, nil
 	}
 	data, err := os.ReadFile(file)
