@@ -288,7 +288,8 @@ func (r *run) journal(ctx context.Context, batch store.JournalBatch, effects ...
 // lost stops the run.
 func (r *run) write(ctx context.Context, fn func(tx store.Tx) error) error {
 	var refused error // by fn or the fence, not by the store
-	err := r.persist(ctx, func(err error) bool { return refused != nil && !isPassing(err) }, func(tx store.Tx) error {
+	lasting := func(err error) bool { return refused != nil && errors.Is(err, refused) && !isPassing(err) }
+	err := r.persist(ctx, lasting, func(tx store.Tx) error {
 		if refused = tx.CheckFence(ctx, r.fence); refused == nil {
 			refused = fn(tx)
 		}
