@@ -378,7 +378,8 @@ func named(err error) error {
 func isUnreachable(err error) bool {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
-		return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P0") || e.Code == "53300"
+		closed := e.Code == "55000" && e.Severity == "FATAL" // the database lets nobody in for now
+		return closed || strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P0") || e.Code == "53300"
 	}
 	var connecting *pgconn.ConnectError
 	var network net.Error
