@@ -5,11 +5,13 @@ import json
 from cloudify.exceptions import NonRecoverableError
 
 
-def run(ctx, **_):
+def run(ctx, side='source', **_):
     if ctx.type == 'node-instance':
         subject, properties = ctx.node.id, ctx.node.properties
     else:
-        subject = '{0}>{1}'.format(ctx.source.node.id, ctx.target.node.id)
+        # Both sides run at once: with one name for both, chance would choose
+        # which of them does what the file says.
+        subject = '{0}{1}{2}'.format(ctx.source.node.id, '>' if side == 'source' else '<', ctx.target.node.id)
         properties = ctx.source.node.properties
     key = '{0}:{1}'.format(subject, ctx.operation.name.rsplit('.', 1)[-1])
     what = next_of(properties['script'], key)
