@@ -67,22 +67,44 @@ func parse(file *File) (root *goyaml.Node, p *problem.Problem) {
 			root, p = nil, broken(file, 0, 0, "%v", r)
 		}
 	}()
-	loader, err := goyaml.NewLoader(bytes.NewReader(withoutVersion(file.Text)))
+	text := newParted(withoutVersion(file.Text))
+	for {
+		root, err := document(text.text)
+		switch {
+		case err == nil:
+			if root != nil {
+				text.restore(root)
+			}
+			return root, nil
+		case errors.Is(err, errSeveral):
+			return nil, broken(file, root.Line, root.Column, "%v", err)
+		case !text.mend(err):
+			return nil, loadProblem(file, text, err)
+		}
+	}
+}
+
+var errSeveral = errors.New("expected a single document, but found another one")
+
+// document gives the only document of a text, or nil if it is empty. With
+// errSeveral comes the second one.
+func document(text []byte) (*goyaml.Node, error) {
+	loader, err := goyaml.NewLoader(bytes.NewReader(text))
 	if err != nil {
-		return nil, loadProblem(file, err)
+		return nil, err
 	}
 	root, next := &goyaml.Node{}, &goyaml.Node{}
 	switch err := loader.Load(root); {
 	case errors.Is(err, io.EOF):
 		return nil, nil
 	case err != nil:
-		return nil, loadProblem(file, err)
+		return nil, err
 	}
 	switch err := loader.Load(next); {
 	case err == nil:
-		return nil, broken(file, next.Line, next.Column, "expected a single document, but found another one")
+		return next, errSeveral
 	case !errors.Is(err, io.EOF):
-		return nil, loadProblem(file, err)
+		return nil, err
 	}
 	if root.Kind == goyaml.DocumentNode {
 		if len(root.Content) == 0 {
@@ -111,7 +133,7 @@ func withoutVersion(text []byte) []byte {
 	return text
 }
 
-func loadProblem(file *File, err error) *problem.Problem {
+func loadProblem(file *File, text *parted, err error) *problem.Problem {
 	var several *goyaml.LoadErrors
 	var one *goyaml.LoadError
 	switch {
@@ -120,11 +142,12 @@ func loadProblem(file *File, err error) *problem.Problem {
 	case !errors.As(err, &one):
 		return broken(file, 0, 0, "%v", err)
 	}
-	p := broken(file, one.Mark.Line, one.Mark.Column, "%s", one.Message)
+	p := broken(file, one.Mark.Line, text.column(one.Mark.Line, one.Mark.Column), "%s", one.Message)
 	if one.ContextMsg != "" {
 		p.Message += " " + one.ContextMsg
 		if one.ContextMark.Line > 0 {
-			p.Message += fmt.Sprintf(" that starts at line %d, column %d", one.ContextMark.Line, one.ContextMark.Column)
+			p.Message += fmt.Sprintf(" that starts at line %d, column %d", one.ContextMark.Line,
+				text.column(one.ContextMark.Line, one.ContextMark.Column))
 		}
 	}
 	return p
