@@ -31,6 +31,8 @@ func required(e *Element) *Element { e.Required = true; return e }
 
 func verbatim(e *Element) *Element { e.Verbatim = true; return e }
 
+func given(e *Element) *Element { e.Given = true; return e }
+
 func from(v Version, e *Element) *Element { e.Since = v; return e }
 
 // Blueprint is the whole document after its imports were merged in.

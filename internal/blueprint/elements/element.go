@@ -56,6 +56,10 @@ type Element struct {
 	// namespace: of a plain value the text, of entries their names.
 	Verbatim bool
 
+	// Given content comes from the document with the import: the namespace of
+	// the imported one has no part in it.
+	Given bool
+
 	// Free content is not looked into: values of users, functions.
 	Free bool
 

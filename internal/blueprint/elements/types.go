@@ -40,7 +40,7 @@ func PluginProperty() *Element {
 		{"description", word("What it is for.")},
 		{"type", means(DataType, text("A built-in type or a data type."))},
 		{"display_label", from(since(3), word("Name shown to people."))},
-		{"value", anything("Its value; usually given with the import.")},
+		{"value", given(anything("Its value; usually given with the import."))},
 	}}
 }
 

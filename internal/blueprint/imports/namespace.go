@@ -77,7 +77,7 @@ func (p prefixer) entry(pair yaml.Pair, section *elements.Element) yaml.Pair {
 
 // value puts the namespace into a value according to the table.
 func (p prefixer) value(n *yaml.Node, e *elements.Element) *yaml.Node {
-	if n.IsNull() {
+	if n.IsNull() || e.Given {
 		return n
 	}
 	switch n.Kind {
