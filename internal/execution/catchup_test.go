@@ -40,7 +40,7 @@ func TestCatchUp(t *testing.T) {
 			storeSchedule(t, st, nightly(due, func(sc *store.Schedule) {
 				sc.CatchUp, sc.Slip, sc.Rule = c.own, c.slip, map[string]any{"recurrence": c.step}
 			}), due)
-			s := newService(t, Config{Store: st, Now: func() time.Time { return now }})
+			s := newService(t, Config{Store: st, Clock: store.NewTestClock(func() time.Time { return now })})
 			if _, err := s.startDue(t.Context()); err != nil {
 				t.Fatal(err)
 			}

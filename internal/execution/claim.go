@@ -22,7 +22,8 @@ const claimBatch = 64
 func (s *Service) Run(ctx context.Context) error {
 	wake, unsubscribe := s.store.Subscribe(store.TopicExecutions)
 	defer unsubscribe()
-	l := &loop{s: s, ended: make(chan struct{}, 1), renewed: s.now()}
+	l := &loop{s: s, ended: make(chan struct{}, 1)}
+	s.readClock(ctx)
 
 	var renewer sync.WaitGroup
 	renewing, stopRenewing := context.WithCancel(context.WithoutCancel(ctx))
@@ -65,8 +66,6 @@ type loop struct {
 	s     *Service
 	runs  sync.WaitGroup
 	ended chan struct{} // has a value when a run has ended since the last look
-
-	renewed time.Time // when the leases were last known to hold; only renew touches it
 }
 
 func (s *Service) runs() []*run {
@@ -88,22 +87,24 @@ func (s *Service) runOf(id string) *run {
 // look passes on what is asked of executions under way and claims new ones. A
 // thorough look also notices those that were ended or deleted from outside.
 func (l *loop) look(ctx context.Context, thorough bool) error {
+	if thorough {
+		l.s.readClock(ctx)
+	}
 	asked, err := executionsWhere(ctx, l.s.store, 0, statusIs(store.Cancelling, store.ForceCancelling, store.KillCancelling))
 	if err != nil {
 		return fmt.Errorf("list executions being cancelled: %w", err)
 	}
-	now := l.s.now()
 	var unclaimed []store.Execution
 	for _, e := range asked {
 		if r := l.s.runOf(e.ID); r != nil {
 			r.control(e.Status)
-		} else if e.Owner == "" || !e.LeaseUntil.After(now) {
+		} else {
 			unclaimed = append(unclaimed, e)
 		}
 	}
 	// They have an end and nothing else before them, so they need no room.
-	for batch := range slices.Chunk(unclaimed, claimBatch) {
-		l.claimThese(ctx, batch, func(store.Execution) time.Time { return now })
+	for batch := range slices.Chunk(l.s.free(ctx, unclaimed), claimBatch) {
+		l.claimThese(ctx, batch)
 	}
 	if thorough {
 		if err := l.s.ReadLimits(ctx); err != nil {
@@ -153,15 +154,14 @@ func (l *loop) claimAll(ctx context.Context) error {
 		if room <= 0 {
 			return nil
 		}
-		now := l.s.now()
-		found, err := l.s.store.Claimable(ctx, now, min(room, claimBatch))
+		found, err := l.s.store.Claimable(ctx, l.s.holding(), min(room, claimBatch))
 		if err != nil {
 			return fmt.Errorf("list executions to claim: %w", err)
 		}
 		if l.s.cfg.Alone { // what runs here is nobody else's, however late a renewal is
 			found = slices.DeleteFunc(found, func(e store.Execution) bool { return l.s.runOf(e.ID) != nil })
 		}
-		if len(found) == 0 || l.claimThese(ctx, found, func(store.Execution) time.Time { return now }) == 0 {
+		if found = l.s.free(ctx, found); len(found) == 0 || l.claimThese(ctx, found) == 0 {
 			return nil
 		}
 	}
@@ -182,22 +182,20 @@ func (l *loop) takeOver(ctx context.Context) error {
 			mine = append(mine, e)
 		}
 	}
-	for len(mine) > 0 && ctx.Err() == nil {
-		n := min(len(mine), claimBatch)
-		l.claimThese(ctx, mine[:n], func(e store.Execution) time.Time { return e.LeaseUntil.Add(time.Second) })
-		mine = mine[n:]
+	for batch := range slices.Chunk(mine, claimBatch) {
+		l.claimThese(ctx, batch)
 	}
 	return nil
 }
 
-// claimThese claims executions as of a time and starts those it got. It
-// returns how many.
-func (l *loop) claimThese(ctx context.Context, es []store.Execution, asOf func(store.Execution) time.Time) int {
+// claimThese claims executions that are free, as they were seen, and starts those
+// it got. It returns how many.
+func (l *loop) claimThese(ctx context.Context, es []store.Execution) int {
 	claimed := make([]*run, len(es))
 	var claims sync.WaitGroup
 	for i, e := range es {
 		claims.Go(func() {
-			r, err := l.s.claim(ctx, e.ID, asOf(e))
+			r, err := l.s.claim(ctx, e)
 			switch {
 			case err == nil:
 				claimed[i] = r
@@ -238,14 +236,15 @@ func (l *loop) launch(r *run) {
 	})
 }
 
-// claim takes an execution, and in the same transaction starts it or tells
+// claim takes an execution that is as it was seen, and in the same transaction starts it or tells
 // that it goes on here.
-func (s *Service) claim(ctx context.Context, id string, asOf time.Time) (*run, error) {
+func (s *Service) claim(ctx context.Context, seen store.Execution) (*run, error) {
 	token, hash := newToken()
+	held := s.heldUntil()
 	var e store.Execution
 	err := s.store.Write(ctx, func(tx store.Tx) error {
 		var err error
-		if e, err = tx.ClaimExecution(ctx, id, s.owner, asOf, s.leaseEnd()); err != nil {
+		if e, err = tx.ClaimExecution(ctx, seen, s.owner, s.lease()); err != nil {
 			return err
 		}
 		e.TokenHash = hash
@@ -264,7 +263,7 @@ func (s *Service) claim(ctx context.Context, id string, asOf time.Time) (*run, e
 	if err != nil {
 		return nil, err
 	}
-	return s.newRun(ctx, e, token), nil
+	return s.newRun(ctx, e, token, held), nil
 }
 
 func (s *Service) startEvent(e store.Execution) store.Event {
@@ -280,66 +279,4 @@ func (s *Service) takenOverLine(e store.Execution) store.Event {
 		e.WorkflowID, s.cfg.ManagerName))
 	line.Type, line.Level, line.Logger = store.TypeLog, "info", "ctx."+e.ID
 	return line
-}
-
-// renew prolongs the leases of all runs until ctx ends. Runs whose lease could
-// not be kept stop at once: somebody else may have taken over.
-func (l *loop) renew(ctx context.Context) {
-	tick := time.NewTicker(l.s.cfg.Timing.Renew)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		l.renewOnce(ctx)
-	}
-}
-
-func (l *loop) renewOnce(ctx context.Context) {
-	s := l.s
-	runs := s.runs()
-	if len(runs) == 0 {
-		l.renewed = s.now()
-		return
-	}
-	fences := make([]store.Fence, len(runs))
-	for i, r := range runs {
-		fences[i] = r.fence
-	}
-	start := s.now()
-	left := l.renewed.Add(s.cfg.Timing.Lease).Sub(start)
-	if s.cfg.Alone {
-		left = s.cfg.Timing.Lease
-	}
-	writing, cancel := context.WithTimeout(ctx, left)
-	defer cancel()
-	var held []string
-	err := s.store.Write(writing, func(tx store.Tx) error {
-		var err error
-		held, err = tx.RenewLeases(writing, s.owner, fences, start.Add(s.cfg.Timing.Lease))
-		return err
-	})
-	if err != nil {
-		s.log.Error("could not renew the leases of running executions", "executions", len(runs), "error", err)
-		// A write that takes long, such as the restoring of a snapshot, holds up
-		// the renewal, and so does a full disk; where nobody else can take over,
-		// that does no harm.
-		busy := s.cfg.Alone && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrFull))
-		if ctx.Err() != nil || busy || s.now().Sub(l.renewed) < s.cfg.Timing.Lease {
-			return
-		}
-	} else {
-		l.renewed = start
-	}
-	holds := make(map[string]bool, len(held))
-	for _, id := range held {
-		holds[id] = true
-	}
-	for _, r := range runs {
-		if !holds[r.e.ID] {
-			r.stop(errLost)
-		}
-	}
 }

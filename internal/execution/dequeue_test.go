@@ -88,7 +88,7 @@ func TestMaintenanceKeepsSchedules(t *testing.T) {
 	addDeployment(t, st, "d", nil)
 	due := time.Now().Add(-time.Second).Truncate(time.Second).UTC()
 	storeSchedule(t, st, nightly(due, nil), due)
-	s := newService(t, Config{Store: st, Now: func() time.Time { return due.Add(time.Second) }})
+	s := newService(t, Config{Store: st, Clock: store.NewTestClock(func() time.Time { return due.Add(time.Second) })})
 	if _, _, err := s.SetMaintenance(t.Context(), true, "ann"); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"windlass/internal/blueprint/functions"
 	"windlass/internal/blueprint/plan"
@@ -25,6 +26,11 @@ func (h *operationHost) Started(context.Context) error {
 	h.started()
 	return nil
 }
+
+// HeldUntil tells until when no other manager can have taken the execution over, by
+// this machine's monotonic clock. It moves on while the operation runs: whoever acts
+// for the execution where this manager may be cut off must have stopped by then.
+func (h *operationHost) HeldUntil() time.Time { return *h.r.held.Load() }
 
 func (h *operationHost) Node(ctx context.Context, s operation.Subject) (operation.Node, error) {
 	return patiently(ctx, func() (operation.Node, error) { return h.node(ctx, s) })

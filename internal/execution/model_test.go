@@ -222,7 +222,7 @@ func (w *cluster) tick() { w.now.Add(1000) }
 // start gives manager k a new life.
 func (w *cluster) start(k int) {
 	w.stores[k] = w.open()
-	w.managers[k] = newService(w.t, Config{Store: w.stores[k], ManagerName: fmt.Sprint("m", k), Now: w.clock})
+	w.managers[k] = newService(w.t, Config{Store: w.stores[k], ManagerName: fmt.Sprint("m", k), Clock: store.NewTestClock(w.clock)})
 	w.born++
 	w.lives[k] = w.born
 }
@@ -484,7 +484,7 @@ func (w *cluster) find(r *rapid.T, m *model, started []*modelled) {
 func (w *cluster) claim(r *rapid.T, m *model, k int) {
 	now := w.clock()
 	free := func(e *modelled) bool { return isActiveModel(e) && (e.fence.Epoch == 0 || !e.lease.After(now)) }
-	found, err := w.stores[k].Claimable(w.t.Context(), now, 100)
+	found, err := w.stores[k].Claimable(w.t.Context(), w.managers[k].holding(), 100)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -504,9 +504,13 @@ func (w *cluster) claim(r *rapid.T, m *model, k int) {
 	}
 	e := m.pick(r, free, "nothing is free")
 	s, before := w.managers[k], e.fence
-	e.lease = s.leaseEnd()
+	e.lease = now.Add(s.cfg.Timing.Lease)
 	err = w.stores[k].Write(w.t.Context(), func(tx store.Tx) error {
-		x, err := tx.ClaimExecution(w.t.Context(), e.id, s.owner, now, e.lease)
+		x, err := tx.GetExecution(w.t.Context(), e.id)
+		if err != nil {
+			return err
+		}
+		x, err = tx.ClaimExecution(w.t.Context(), x, s.owner, s.lease())
 		if err != nil {
 			return err
 		}
@@ -538,12 +542,12 @@ func (w *cluster) renew(r *rapid.T, m *model, k int) {
 	for _, e := range m.all {
 		if e.owner == w.lives[k] && e.fence.Epoch > 0 {
 			fences, want = append(fences, e.fence), append(want, e.id)
-			e.lease = w.managers[k].leaseEnd()
+			e.lease = w.clock().Add(w.managers[k].cfg.Timing.Lease)
 		}
 	}
 	var held []string
 	if err := w.stores[k].Write(w.t.Context(), func(tx store.Tx) (err error) {
-		held, err = tx.RenewLeases(w.t.Context(), w.managers[k].owner, fences, w.managers[k].leaseEnd())
+		held, err = tx.RenewLeases(w.t.Context(), w.managers[k].owner, fences, w.managers[k].lease())
 		return err
 	}); err != nil {
 		r.Fatal(err)

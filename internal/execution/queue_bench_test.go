@@ -151,7 +151,7 @@ func BenchmarkHandover(b *testing.B) {
 					b.Fatal(err)
 				}
 				if err := st.Write(b.Context(), func(tx store.Tx) error {
-					_, err := tx.ClaimExecution(b.Context(), blocked.ID, "nobody", time.Now(), time.Now().Add(time.Hour))
+					_, err := tx.ClaimExecution(b.Context(), blocked, "nobody", store.Lease{For: time.Hour})
 					return err
 				}); err != nil {
 					b.Fatal(err)

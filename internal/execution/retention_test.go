@@ -28,7 +28,7 @@ func TestRetention(t *testing.T) {
 			t.Parallel()
 			st := openStore(t)
 			addDeployment(t, st, "d", nil)
-			s := newService(t, Config{Store: st, Now: func() time.Time { return now }})
+			s := newService(t, Config{Store: st, Clock: store.NewTestClock(func() time.Time { return now })})
 			add := func(id string, status store.Status, ended time.Time) {
 				e := store.Execution{
 					Owned: store.Owned{Tenant: "default_tenant", CreatedAt: now.AddDate(-2, 0, 0)},

@@ -43,14 +43,15 @@ type run struct {
 	under      underWay
 	pause      pauseSwitch
 	probes     probes
-	writing    chan struct{}  // has a value while somebody writes: writes keep the order of what they tell
-	left       sync.WaitGroup // operations that a forced cancel left to end
-	leaves     atomic.Bool    // there are some
-	concluded  atomic.Bool    // the end is being stored, and operations are left to run
-	done       chan struct{}  // closed when nothing of the run is left
+	writing    chan struct{}             // has a value while somebody writes: writes keep the order of what they tell
+	left       sync.WaitGroup            // operations that a forced cancel left to end
+	leaves     atomic.Bool               // there are some
+	held       atomic.Pointer[time.Time] // until when the claim surely holds, by this machine's clock
+	concluded  atomic.Bool               // the end is being stored, and operations are left to run
+	done       chan struct{}             // closed when nothing of the run is left
 }
 
-func (s *Service) newRun(ctx context.Context, e store.Execution, token string) *run {
+func (s *Service) newRun(ctx context.Context, e store.Execution, token string, held time.Time) *run {
 	r := &run{s: s, e: e, fence: store.Fence{ExecutionID: e.ID, Epoch: e.Epoch}, token: token, book: newLogbook(), done: make(chan struct{})}
 	// What is under way is finished or interrupted in order when the manager
 	// stops, so its end is told by cause and not by the context of Run.
@@ -60,6 +61,7 @@ func (s *Service) newRun(ctx context.Context, e store.Execution, token string) *
 	r.operations, r.stopOperations = context.WithCancel(r.ctx)
 	r.writing = make(chan struct{}, 1)
 	r.pause.set(e.IsPaused())
+	r.held.Store(&held)
 	return r
 }
 
@@ -321,6 +323,3 @@ func (h systemHost) Event(eventType, message string) {
 func (h systemHost) Write(ctx context.Context, fn func(tx store.Tx) error) error {
 	return h.r.write(ctx, fn)
 }
-
-// leaseEnd is until when a claim made or renewed now holds.
-func (s *Service) leaseEnd() time.Time { return s.now().Add(s.cfg.Timing.Lease) }

@@ -86,14 +86,19 @@ func (s *Service) checkedSchedule(ctx context.Context, r store.Reader, sc store.
 	if err != nil {
 		return sc, refuse(CodeBadParameters, "%s", err)
 	}
-	// What is due this very moment is still to come, unless it was started already.
-	sc.NextOccurrence, _ = times.Next(s.now().Add(-time.Second))
+	// What is due this very moment is still to come, unless it was started already:
+	// then it is not, also if the clock was set back since.
+	from := s.now().Add(-time.Second)
 	latest, err := s.latestOf(ctx, r, sc)
-	if err == nil && latest != nil && !latest.CreatedAt.Before(sc.NextOccurrence) {
-		sc.NextOccurrence, _ = times.Next(s.now())
+	if err == nil && latest != nil && latest.CreatedAt.After(from) && latest.CreatedAt.Before(from.Add(farAhead)) {
+		from = latest.CreatedAt
 	}
+	sc.NextOccurrence, _ = times.Next(from)
 	return sc, err
 }
+
+// farAhead is so far ahead of the clock that it was wrong when it told that time.
+const farAhead = 24 * time.Hour
 
 // Occurrences lists up to limit times that the schedule will be due after a time.
 func Occurrences(sc store.Schedule, after time.Time, limit int) ([]time.Time, error) {
@@ -157,6 +162,7 @@ func (s *Service) runSchedules(ctx context.Context) {
 		select {
 		case <-timer.C:
 		case <-wake:
+		case <-s.timeSet:
 		case <-ctx.Done():
 			return
 		}

@@ -55,7 +55,7 @@ func TestDueOnce(t *testing.T) {
 	storeSchedule(t, st, nightly(due, nil), due)
 	done := make(chan error, 3)
 	for _, name := range []string{"m1", "m2", "m3"} {
-		s := newService(t, Config{Store: st, ManagerName: name, Now: func() time.Time { return due.Add(time.Second) }})
+		s := newService(t, Config{Store: st, ManagerName: name, Clock: store.NewTestClock(func() time.Time { return due.Add(time.Second) })})
 		go func() { _, err := s.startDue(t.Context()); done <- err }()
 	}
 	for range 3 {
@@ -82,7 +82,7 @@ func TestChangedJustAfterItWasDue(t *testing.T) {
 	due := time.Now().Add(-time.Hour).Truncate(time.Second).UTC()
 	now := due.Add(100 * time.Millisecond)
 	storeSchedule(t, st, nightly(due, nil), due)
-	s := newService(t, Config{Store: st, Now: func() time.Time { return now }})
+	s := newService(t, Config{Store: st, Clock: store.NewTestClock(func() time.Time { return now })})
 	change := func(want time.Time) {
 		t.Helper()
 		now = now.Add(100 * time.Millisecond)
@@ -173,7 +173,7 @@ func TestWhatIsNotStarted(t *testing.T) {
 				})
 			}
 			storeSchedule(t, st, sc, tc.due)
-			s := newService(t, Config{Store: st, Now: func() time.Time { return now }})
+			s := newService(t, Config{Store: st, Clock: store.NewTestClock(func() time.Time { return now })})
 			if _, err := s.startDue(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -68,8 +68,8 @@ type Config struct {
 
 	Limits Limits
 	Timing Timing
-	// Now is the clock; nil is time.Now.
-	Now func() time.Time
+	// Clock is the time that the managers share; nil makes one.
+	Clock *store.Clock
 	// Logger hears of what concerns the manager's operator; nil drops it.
 	Logger *slog.Logger
 }
@@ -142,6 +142,8 @@ type Service struct {
 	// settlers are the runners that ask when an outcome is stored.
 	settlers []operation.Settler
 
+	timeSet chan struct{} // has a value when the shared clock was set, for who waits for a time
+
 	mu      sync.Mutex
 	running map[string]*run // by execution id; guarded by mu
 }
@@ -154,8 +156,8 @@ func New(cfg Config) (*Service, error) {
 	if cfg.ManagerName == "" {
 		return nil, errors.New("execution service: Config.ManagerName is missing")
 	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
+	if cfg.Clock == nil {
+		cfg.Clock = store.NewClock(cfg.Store)
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -172,6 +174,7 @@ func New(cfg Config) (*Service, error) {
 		owner:   cfg.ManagerName + ownerSeparator + uuid.NewString(),
 		slots:   newSlots(cfg.Limits),
 		running: map[string]*run{},
+		timeSet: make(chan struct{}, 1),
 	}
 	for _, runner := range cfg.Runners {
 		if settler, ok := runner.(operation.Settler); ok {
@@ -237,4 +240,5 @@ func orDefault[T int | time.Duration](v, otherwise T) T {
 	return v
 }
 
-func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
+// now is the time that all managers share.
+func (s *Service) now() time.Time { return s.cfg.Clock.Now() }

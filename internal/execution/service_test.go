@@ -417,7 +417,7 @@ func TestTakeOverAfterCrash(t *testing.T) {
 			}
 
 			tt.cfg.Store, tt.cfg.SystemWorkflows = st, workflows
-			tt.cfg.Now = func() time.Time { return time.Now().Add(tt.later) }
+			tt.cfg.Clock = store.NewTestClock(func() time.Time { return time.Now().Add(tt.later) })
 			next := newService(t, tt.cfg)
 			serve(t, next)
 			<-g.entered
@@ -468,7 +468,11 @@ func TestLostClaimStopsWriting(t *testing.T) {
 	<-g.entered
 	r := stale.runOf(e.ID)
 	write(t, st, func(ctx context.Context, tx store.Tx) error {
-		_, err := tx.ClaimExecution(ctx, e.ID, "other#1", time.Now().Add(time.Hour), time.Now().Add(time.Hour))
+		seen, err := tx.GetExecution(ctx, e.ID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ClaimExecution(ctx, seen, "other#1", store.Lease{For: time.Hour})
 		return err
 	})
 	<-r.done // the next renewal tells

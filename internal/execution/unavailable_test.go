@@ -106,11 +106,11 @@ func (a *absentStore) ListExecutions(ctx context.Context, q store.Query) (store.
 	return a.Store.ListExecutions(ctx, q)
 }
 
-func (a *absentStore) Claimable(ctx context.Context, now time.Time, most int) ([]store.Execution, error) {
+func (a *absentStore) Claimable(ctx context.Context, h store.Holding, most int) ([]store.Execution, error) {
 	if a.away.Load() {
 		return nil, store.ErrUnavailable
 	}
-	return a.Store.Claimable(ctx, now, most)
+	return a.Store.Claimable(ctx, h, most)
 }
 
 // A database that can't be reached for a while, from whatever moment on, fails

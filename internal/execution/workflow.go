@@ -193,7 +193,7 @@ func (h workflowHost) Execute(ctx context.Context, name string, handlers map[str
 	defer stopProbing()
 	err = graph.Run(ctx, g, graph.Options{
 		Journal: &graphJournal{r: r, graphID: graphID}, Performer: performer{r, graphID}, Limiter: limiter{r}, Handlers: handlers,
-		Backoff: backoff, WaitAfterFail: time.Duration(r.e.WaitAfterFail) * time.Second, Control: requests, Leave: r.leave, Now: r.s.cfg.Now,
+		Backoff: backoff, WaitAfterFail: time.Duration(r.e.WaitAfterFail) * time.Second, Control: requests, Leave: r.leave, Now: r.s.now,
 		Paused: paused, Probes: probes, KillGrace: r.s.cfg.Timing.KillGrace, Abandoned: r.abandoned,
 	})
 	if errors.As(err, &graph.Cancelled{}) {

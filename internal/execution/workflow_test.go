@@ -369,7 +369,7 @@ func TestCancelKinds(t *testing.T) {
 		r := s.runOf(e.ID)
 		r.stop(errLost)
 		<-r.done
-		next := newService(t, Config{Store: st, ManagerName: "m2", Now: func() time.Time { return time.Now().Add(time.Hour) }})
+		next := newService(t, Config{Store: st, ManagerName: "m2", Clock: store.NewTestClock(func() time.Time { return time.Now().Add(time.Hour) })})
 		cancel(t, next, e.ID, Cancel, store.Cancelling)
 		serve(t, next)
 		waitEnd(t, next, e.ID, store.Cancelled)
@@ -445,7 +445,7 @@ func TestCrashInTheMiddle(t *testing.T) {
 	}
 	crash(dead, stop)
 
-	next := newService(t, Config{Store: st, ManagerName: "m2", Runners: runners, Now: func() time.Time { return time.Now().Add(time.Hour) }})
+	next := newService(t, Config{Store: st, ManagerName: "m2", Runners: runners, Clock: store.NewTestClock(func() time.Time { return time.Now().Add(time.Hour) })})
 	serve(t, next)
 	again := <-b.begun
 	if !again.Resume || again.RetryNumber != 0 {

@@ -19,12 +19,12 @@ import (
 func (s *Service) claim(ctx context.Context) (c *store.HookCall, token string, err error) {
 	err = s.cfg.Store.WriteLocked(ctx, store.TopicHooks, func(tx store.Tx) error {
 		c = nil
-		due, err := tx.DueHookCalls(ctx, s.cfg.Now(), 1)
+		due, err := tx.DueHookCalls(ctx, s.cfg.Clock.Holding(lease), 1)
 		if err != nil || len(due) == 0 {
 			return err
 		}
 		c, token = &due[0], rand.Text()+rand.Text()
-		c.ClaimedUntil, c.TokenHash = s.cfg.Now().Add(lease), s.cfg.HashToken(token)
+		c.ClaimedUntil, c.TokenHash = s.cfg.Clock.Now().Add(lease), s.cfg.HashToken(token)
 		return tx.UpdateHookCall(ctx, *c)
 	})
 	return c, token, err
@@ -40,7 +40,7 @@ func (s *Service) make(ctx context.Context, c store.HookCall, token string) {
 		defer close(renewed)
 		s.renew(calling, c)
 	}()
-	log := &logger{now: s.cfg.Now}
+	log := &logger{now: s.cfg.Clock.Now}
 	err := s.call(calling, c, token, log)
 	cancel()
 	<-renewed
@@ -97,7 +97,7 @@ func (s *Service) renew(ctx context.Context, c store.HookCall) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			c.ClaimedUntil = s.cfg.Now().Add(lease)
+			c.ClaimedUntil = s.cfg.Clock.Now().Add(lease)
 			err := s.cfg.Store.Write(ctx, func(tx store.Tx) error { return tx.UpdateHookCall(ctx, c) })
 			if err != nil && ctx.Err() == nil {
 				s.cfg.Logger.Warn("could not keep the claim on a hook's call", "hook", c.Implementation, "error", err)

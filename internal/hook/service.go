@@ -23,8 +23,9 @@ type Config struct {
 	RestURL     string // "" when no REST API is served
 	// HashToken is the form in which tokens are stored.
 	HashToken func(token string) string
-	Now       func() time.Time
-	Logger    *slog.Logger
+	// Clock is the time that the managers share.
+	Clock  *store.Clock
+	Logger *slog.Logger
 }
 
 // Service notes which functions to call, and calls them.
@@ -78,7 +79,7 @@ func (s *Service) Announce(ctx context.Context, tx store.Tx, e store.Execution) 
 		if h.EventType != event {
 			continue
 		}
-		now := s.cfg.Now()
+		now := s.cfg.Clock.Now()
 		return tx.AddHookCall(ctx, store.HookCall{
 			ID: uuid.NewString(), Tenant: e.Tenant, ExecutionID: e.ID, EventType: event, CreatedAt: now,
 			Implementation: h.Implementation, Inputs: h.Inputs, Facts: factsOf(e, event, now),

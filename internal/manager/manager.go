@@ -77,6 +77,7 @@ type Manager struct {
 	config     Config
 	log        *slog.Logger
 	store      store.Store
+	clock      *store.Clock // that all managers share
 	executions *execution.Service
 	hooks      *hook.Service
 	scripts    *script.Runner
@@ -121,11 +122,15 @@ func (m *Manager) open(ctx context.Context) error {
 			return fmt.Errorf("listen on %s: %w", m.config.Listen, err)
 		}
 	}
+	m.clock = store.NewClock(m.store)
+	if _, err := m.clock.Read(ctx); err != nil {
+		return err
+	}
 	keys, err := access.OpenKeyring(filepath.Join(m.config.DataDir, "master.key"))
 	if err != nil {
 		return err
 	}
-	users, err := access.New(access.Config{Store: m.store, Keys: keys})
+	users, err := access.New(access.Config{Store: m.store, Keys: keys, Now: m.clock.Now})
 	if err != nil {
 		return err
 	}
@@ -210,26 +215,26 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	}
 	environment := &catalog.Environment{
 		Store: m.store, Library: library, Parse: parseOptions(library, m.config), Fetch: fetcher(m.config.AllowPrivate),
-		Now: time.Now, IDs: instanceSuffix,
+		Now: m.clock.Now, IDs: instanceSuffix,
 	}
 	snapshots, err := snapshot.New(snapshot.Config{
 		Store: m.store, Keys: users, Folders: library.Folders(), TempDir: filepath.Join(m.config.DataDir, "snapshots"),
-		Version: m.config.Version, Now: time.Now,
+		Version: m.config.Version, Now: m.clock.Now,
 	})
 	if err != nil {
 		return err
 	}
 	workflows := m.forgetting(environment.SystemWorkflows())
 	maps.Copy(workflows, snapshots.SystemWorkflows())
-	approvals := approval.NewService(m.store, name, time.Now)
+	approvals := approval.NewService(m.store, name, m.clock.Now)
 	m.hooks = hook.NewService(hook.Config{
-		Store: m.store, Runner: m.python, ManagerName: name, RestURL: m.url(), HashToken: access.HashToken, Now: time.Now, Logger: m.log,
+		Store: m.store, Runner: m.python, ManagerName: name, RestURL: m.url(), HashToken: access.HashToken, Clock: m.clock, Logger: m.log,
 	})
 	if err := m.hooks.Refresh(ctx); err != nil {
 		m.log.Error("no hook is called until its setting is mended", "error", err)
 	}
 	m.executions, err = execution.New(execution.Config{
-		Store: m.store, ManagerName: name, Alone: m.config.Database == "",
+		Store: m.store, ManagerName: name, Alone: m.config.Database == "", Clock: m.clock,
 		Workflows: m.python.Lookup,
 		Runners: map[string]operation.Runner{
 			"script": m.scripts, approval.Plugin: approval.Gate{Service: approvals}, operation.ExtensionsPlugin: operation.Extensions{Runner: m.python},
@@ -251,14 +256,14 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 	snapshots.Start = m.executions
 	environment.Evaluate, environment.Schedule, environment.Updates = m.executions.Evaluate, m.executions.AddSchedule, m.executions
 	contents := catalog.New(catalog.Config{
-		Store: m.store, Library: library, Executions: m.executions, Evaluator: m.executions, Now: time.Now,
+		Store: m.store, Library: library, Executions: m.executions, Evaluator: m.executions, Now: m.clock.Now,
 	})
 	environment.Remove, environment.Wait = contents.DeleteDeployment, m.executions.Wait
 	m.handler, err = rest.New(rest.Config{
 		Store: m.store, Access: users, Executions: m.executions, Hooks: m.hooks, Approvals: approvals,
 		Catalog: contents, Plugins: contents,
 		Files: library, Snapshots: snapshots, Fetch: fetcher(m.config.AllowPrivate), Version: m.config.Version, Host: name, Address: m.config.Listen,
-		Why: m.executions.Why, Disk: func() (rest.Disk, error) { return diskOf(m.config.DataDir) }, Stopping: m.stopping, Logger: m.log,
+		Why: m.executions.Why, Disk: func() (rest.Disk, error) { return diskOf(m.config.DataDir) }, Stopping: m.stopping, Now: m.clock.Now, Logger: m.log,
 	})
 	return err
 }

@@ -37,7 +37,7 @@ func (s *server) getStatus(w http.ResponseWriter, r *request) error {
 	case trouble.Err != nil && !trouble.IsOver:
 		database = "Inactive"
 		problems = append(problems, fmt.Sprintf("The database took no write at %s: %s", date(trouble.At), trouble.Err))
-	case trouble.Err != nil && s.Now().Sub(trouble.At) < recently:
+	case trouble.Err != nil && time.Since(trouble.At) < recently:
 		problems = append(problems, fmt.Sprintf("The database refused a write at %s, and has taken others since: %s", date(trouble.At), trouble.Err))
 	}
 	if database != "Active" {

@@ -93,6 +93,24 @@ func (e Execution) IsPaused() bool {
 	return paused && !e.Status.IsEnd()
 }
 
+// Lease is how long a claim holds that is made or renewed.
+type Lease struct {
+	For time.Duration
+	// From is when it begins; the zero time is the moment of the write by the
+	// database's own clock, which is one for all managers. Only tests know better.
+	From time.Time
+}
+
+// Holding is which leases hold, in the time of the database's clock: those that
+// end after From, and not after To unless that is zero. A lease that ends after
+// To was written before the clock was set back.
+type Holding struct{ From, To time.Time }
+
+// Has tells whether a lease that ends then holds.
+func (h Holding) Has(until time.Time) bool {
+	return until.After(h.From) && (h.To.IsZero() || !until.After(h.To))
+}
+
 // Fence is a manager's claim on an execution. Writes made for an execution
 // carry it and are refused with ErrFenced when a newer claim exists.
 type Fence struct {
@@ -110,9 +128,9 @@ type ExecutionReader interface {
 	// FindExecutionByToken finds the execution whose token has this hash.
 	FindExecutionByToken(ctx context.Context, tokenHash string) (Execution, error)
 	ListExecutions(ctx context.Context, q Query) (Page[Execution], error)
-	// Claimable lists executions that are active and whose lease has run out by
-	// now or that nobody owns, oldest first.
-	Claimable(ctx context.Context, now time.Time, limit int) ([]Execution, error)
+	// Claimable lists executions that are active and that nobody owns, or whose
+	// lease is not one of those that hold, oldest first.
+	Claimable(ctx context.Context, h Holding, limit int) ([]Execution, error)
 }
 
 // ExecutionWriter changes executions.
@@ -126,12 +144,13 @@ type ExecutionWriter interface {
 	// the transaction ends.
 	LockExecution(ctx context.Context, id string) (Execution, error)
 	// ClaimExecution makes owner the one who runs the execution if it is active
-	// and unowned or its lease has run out by now. It returns the execution
-	// with its new epoch, or ErrVersion if somebody else was faster.
-	ClaimExecution(ctx context.Context, id, owner string, now, until time.Time) (Execution, error)
+	// and its claim still is the one that was seen: none, or one that the caller
+	// knows to be over. It returns the execution with its new epoch, or ErrVersion
+	// if somebody was faster.
+	ClaimExecution(ctx context.Context, seen Execution, owner string, lease Lease) (Execution, error)
 	// RenewLeases prolongs the owner's claims and returns the ids of those
 	// among them that it still holds.
-	RenewLeases(ctx context.Context, owner string, fences []Fence, until time.Time) ([]string, error)
+	RenewLeases(ctx context.Context, owner string, fences []Fence, lease Lease) ([]string, error)
 	// ReleaseExecution ends the claim so that others may take it at once.
 	// With an old fence it does nothing.
 	ReleaseExecution(ctx context.Context, f Fence) error

@@ -26,9 +26,9 @@ type HookCall struct {
 
 // HookReader reads calls of hooks.
 type HookReader interface {
-	// DueHookCalls lists calls that nobody makes, the oldest first: of each
+	// DueHookCalls lists calls that nobody makes, whose claim is none of those that hold, the oldest first: of each
 	// execution only the first of all its calls.
-	DueHookCalls(ctx context.Context, now time.Time, limit int) ([]HookCall, error)
+	DueHookCalls(ctx context.Context, h Holding, limit int) ([]HookCall, error)
 	// FindHookCallByToken finds the call whose token has this hash, or gives ErrNotFound.
 	FindHookCallByToken(ctx context.Context, tokenHash string) (HookCall, error)
 }

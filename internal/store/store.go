@@ -51,6 +51,9 @@ type Store interface {
 // committed state. Get methods return ErrNotFound (wrapped, with kind and id)
 // for what is not there.
 type Reader interface {
+	// Now is the present by the database's clock, which is one for all who use
+	// the database.
+	Now(ctx context.Context) (time.Time, error)
 	TenantReader
 	UserReader
 	SecretReader

@@ -43,6 +43,7 @@ var dialect = &sqlstore.Dialect{
 	RowLock:   " FOR NO KEY UPDATE OF %s",
 	ForUpdate: " FOR NO KEY UPDATE",
 
+	Now:        "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
 	ByIndex:    "%.0s",
 	LockTables: "LOCK TABLE %s IN EXCLUSIVE MODE",
 	Override:   " OVERRIDING SYSTEM VALUE",

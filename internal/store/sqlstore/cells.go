@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"time"
 
@@ -24,6 +25,14 @@ func timeArg(t time.Time) any {
 func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
+	}
+	return t.UnixMicro()
+}
+
+// latest is micros for a bound that is none if the time is zero.
+func latest(t time.Time) int64 {
+	if t.IsZero() {
+		return math.MaxInt64
 	}
 	return t.UnixMicro()
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"windlass/internal/store"
 )
@@ -17,34 +16,47 @@ func (t *Tx) LockExecution(ctx context.Context, id string) (store.Execution, err
 	return pick(ctx, t.Reader, executions, id, "t.id = ?"+fmt.Sprintf(t.dialect.RowLock, "t, p"), id)
 }
 
-// ClaimExecution claims an execution that nobody else has a lease on.
-func (t *Tx) ClaimExecution(ctx context.Context, id, owner string, now, until time.Time) (store.Execution, error) {
-	e, err := t.LockExecution(ctx, id)
+// ClaimExecution claims an execution whose claim still is what was seen.
+func (t *Tx) ClaimExecution(ctx context.Context, seen store.Execution, owner string, lease store.Lease) (store.Execution, error) {
+	e, err := t.LockExecution(ctx, seen.ID)
 	if err != nil {
 		return e, err
 	}
-	if !e.Status.IsActive() || e.Owner != "" && e.LeaseUntil.After(now) {
-		return e, recordError("Execution", id, store.ErrVersion)
+	if !e.Status.IsActive() || e.Owner != seen.Owner || e.Epoch != seen.Epoch || !e.LeaseUntil.Equal(seen.LeaseUntil) {
+		return e, recordError("Execution", seen.ID, store.ErrVersion)
 	}
-	e.Owner, e.Epoch, e.LeaseUntil = owner, e.Epoch+1, time.UnixMicro(until.UnixMicro()).UTC()
-	_, err = t.conn.Exec(ctx, "UPDATE progress SET owner = ?, epoch = ?, lease_until = ? WHERE execution_id = ?",
-		e.Owner, e.Epoch, timeArg(until), id)
+	e.Owner, e.Epoch = owner, e.Epoch+1
+	end, args := t.leaseEnd(lease)
+	_, err = row(ctx, t.conn, "UPDATE progress SET owner = ?, epoch = ?, lease_until = "+end+" WHERE execution_id = ? RETURNING lease_until",
+		append([]any{e.Owner, e.Epoch}, append(args, e.ID)...), timeCell{&e.LeaseUntil})
 	return e, err
 }
 
+// leaseEnd is when a lease ends that is written now, as an expression.
+func (t *Tx) leaseEnd(l store.Lease) (expression string, args []any) {
+	if l.From.IsZero() && t.dialect.Now != "" {
+		return t.dialect.Now + " + CAST(? AS BIGINT)", []any{l.For.Microseconds()}
+	}
+	if l.From.IsZero() {
+		l.From = t.now()
+	}
+	return "CAST(? AS BIGINT)", []any{micros(l.From.Add(l.For))}
+}
+
 // RenewLeases prolongs claims that are still the newest.
-func (t *Tx) RenewLeases(ctx context.Context, owner string, fences []store.Fence, until time.Time) ([]string, error) {
+func (t *Tx) RenewLeases(ctx context.Context, owner string, fences []store.Fence, lease store.Lease) ([]string, error) {
 	sorted := slices.Clone(fences) // all lock in one order
 	slices.SortFunc(sorted, func(a, b store.Fence) int { return strings.Compare(a.ExecutionID, b.ExecutionID) })
 	var held []string
+	end, until := t.leaseEnd(lease)
 	err := chunks(len(sorted), func(from, to int) error {
 		var args []any
 		for _, f := range sorted[from:to] {
 			args = append(args, f.ExecutionID, f.Epoch)
 		}
 		some, err := texts(ctx, t.conn, with("execution, epoch", "(?, CAST(? AS BIGINT))", to-from)+
-			`UPDATE progress SET lease_until = ? FROM v WHERE progress.execution_id = v.execution AND progress.epoch = v.epoch
-			AND progress.owner = ? RETURNING progress.execution_id`, append(args, micros(until), owner)...)
+			`UPDATE progress SET lease_until = `+end+` FROM v WHERE progress.execution_id = v.execution AND progress.epoch = v.epoch
+			AND progress.owner = ? RETURNING progress.execution_id`, append(append(args, until...), owner)...)
 		held = append(held, some...)
 		return err
 	})

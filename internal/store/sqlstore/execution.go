@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"windlass/internal/store"
 )
@@ -88,10 +87,10 @@ func (r Reader) ListExecutions(ctx context.Context, q store.Query) (store.Page[s
 }
 
 // Claimable lists active executions that nobody has a lease on, oldest first.
-func (r Reader) Claimable(ctx context.Context, now time.Time, limit int) ([]store.Execution, error) {
+func (r Reader) Claimable(ctx context.Context, h store.Holding, limit int) ([]store.Execution, error) {
 	found, err := all(ctx, r.conn, executions.targets, "SELECT "+executions.columns+" FROM "+executions.from+
-		" WHERE t.is_active AND (p.owner = '' OR p.lease_until IS NULL OR p.lease_until <= ?) ORDER BY t.created_at, t.num LIMIT ?",
-		micros(now), limit)
+		" WHERE t.is_active AND (p.owner = '' OR p.lease_until IS NULL OR p.lease_until <= ? OR p.lease_until > ?) ORDER BY t.created_at, t.num LIMIT ?",
+		micros(h.From), latest(h.To), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list claimable executions: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"windlass/internal/store"
 )
@@ -27,9 +26,9 @@ func hookCallTargets(c *store.HookCall) []any {
 }
 
 // DueHookCalls lists the calls that nobody makes, the oldest first.
-func (r Reader) DueHookCalls(ctx context.Context, now time.Time, limit int) ([]store.HookCall, error) {
-	calls, err := all(ctx, r.conn, hookCallTargets, hookCalls+`t.claimed_until <= ? AND NOT EXISTS (
-		SELECT 1 FROM hook_calls o WHERE o.execution_id = t.execution_id AND o.num < t.num) ORDER BY t.num LIMIT ?`, micros(now), limit)
+func (r Reader) DueHookCalls(ctx context.Context, h store.Holding, limit int) ([]store.HookCall, error) {
+	calls, err := all(ctx, r.conn, hookCallTargets, hookCalls+`(t.claimed_until <= ? OR t.claimed_until > ?) AND NOT EXISTS (
+		SELECT 1 FROM hook_calls o WHERE o.execution_id = t.execution_id AND o.num < t.num) ORDER BY t.num LIMIT ?`, micros(h.From), latest(h.To), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list calls of hooks: %w", err)
 	}

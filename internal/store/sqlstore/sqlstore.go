@@ -8,6 +8,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -32,6 +33,7 @@ type Dialect struct {
 	RowLock   string // suffix of a SELECT that locks the rows of table %s
 	ForUpdate string // suffix of a SELECT that locks the rows of all its tables
 
+	Now        string // the database's clock, in microseconds; "" for the one of this process
 	ByIndex    string // after a table: reads it by the index %s, where the planner has to be told
 	LockTables string // keeps others from changing the tables %s; "" where writers are serial
 	Override   string // lets an INSERT give numbers that the database gives otherwise
@@ -46,6 +48,17 @@ type Reader struct {
 
 // NewReader returns a reader on a connection.
 func NewReader(conn Conn, d *Dialect) Reader { return Reader{conn: cleaned{conn}, dialect: d} }
+
+// Now is the present by the database's clock.
+func (r Reader) Now(ctx context.Context) (now time.Time, err error) {
+	if r.dialect.Now == "" {
+		return time.Now().UTC(), ctx.Err()
+	}
+	if _, err = row(ctx, r.conn, "SELECT "+r.dialect.Now, nil, timeCell{&now}); err != nil {
+		return now, fmt.Errorf("read the database's clock: %w", err)
+	}
+	return now, nil
+}
 
 // Tx implements store.Tx on a connection that is in a transaction. Beginning
 // and ending the transaction, and publishing Topics, is up to its maker.

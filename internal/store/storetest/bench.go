@@ -84,7 +84,7 @@ func benchExecution(ctx context.Context, st store.Store, id string) (f store.Fen
 		if err := tx.AddGraph(ctx, store.Graph{ID: "g-" + id, ExecutionID: id, Name: "install"}, ops); err != nil {
 			return err
 		}
-		e, err := tx.ClaimExecution(ctx, id, "one", at(0), at(60))
+		e, err := tx.ClaimExecution(ctx, store.Execution{ID: id}, "one", lasting(at(0), at(60)))
 		f = store.Fence{ExecutionID: id, Epoch: e.Epoch}
 		return err
 	})

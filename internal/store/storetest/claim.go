@@ -10,17 +10,27 @@ import (
 	"windlass/internal/store"
 )
 
+// claim claims an execution as it is now, if its lease is over then.
 func (s *subject) claim(id, owner string, now, until time.Time) (e store.Execution, err error) {
-	err = s.Write(s.ctx(), func(tx store.Tx) (err error) {
-		e, err = tx.ClaimExecution(s.ctx(), id, owner, now, until)
+	err = s.Write(s.ctx(), func(tx store.Tx) error {
+		seen, err := tx.GetExecution(s.ctx(), id)
+		if err != nil {
+			return err
+		}
+		if holds := (store.Holding{From: now}); seen.Owner != "" && holds.Has(seen.LeaseUntil) {
+			return store.ErrVersion
+		}
+		e, err = tx.ClaimExecution(s.ctx(), seen, owner, lasting(now, until))
 		return err
 	})
 	return e, err
 }
 
+func lasting(from, until time.Time) store.Lease { return store.Lease{From: from, For: until.Sub(from)} }
+
 func (s *subject) claimable(now time.Time) []string {
 	s.Helper()
-	list, err := s.Claimable(s.ctx(), now, 100)
+	list, err := s.Claimable(s.ctx(), store.Holding{From: now}, 100)
 	s.must(err)
 	ids := []string{}
 	for _, e := range list {
@@ -51,7 +61,7 @@ var claimTests = []test{
 		first := store.Fence{ExecutionID: "e", Epoch: 1}
 		renew := func(owner string, until time.Time, fences ...store.Fence) (held []string) {
 			s.write(func(tx store.Tx) (err error) {
-				held, err = tx.RenewLeases(s.ctx(), owner, fences, until)
+				held, err = tx.RenewLeases(s.ctx(), owner, fences, lasting(at(0), until))
 				return err
 			})
 			return held
@@ -103,7 +113,7 @@ var claimTests = []test{
 		s.must(err)
 		same(s, s.claimable(at(9)), want[1:])
 		same(s, s.claimable(at(10)), want)
-		list, err := s.Claimable(s.ctx(), at(0), 2)
+		list, err := s.Claimable(s.ctx(), store.Holding{From: at(0)}, 2)
 		s.must(err)
 		same(s, len(list), 2)
 	}},
@@ -134,6 +144,87 @@ var claimTests = []test{
 			}
 			if won != 1 || e.Epoch != 1 {
 				s.Errorf("%d owners won, the epoch is %d", won, e.Epoch)
+			}
+		}
+	}},
+	{"a claim that has changed since it was seen", func(s *subject) {
+		s.write(func(tx store.Tx) error {
+			return tx.AddExecution(s.ctx(), store.Execution{Owned: owned("a", 1), ID: "e", Status: store.Pending})
+		})
+		free, err := s.GetExecution(s.ctx(), "e")
+		s.must(err)
+		first, err := s.claim("e", "one", at(0), at(10))
+		s.must(err)
+		claim := func(seen store.Execution) func(tx store.Tx) error {
+			return func(tx store.Tx) error {
+				_, err := tx.ClaimExecution(s.ctx(), seen, "two", lasting(at(0), at(10)))
+				return err
+			}
+		}
+		s.refused(store.ErrVersion, claim(free))
+		s.write(func(tx store.Tx) error {
+			_, err := tx.RenewLeases(s.ctx(), "one", []store.Fence{{ExecutionID: "e", Epoch: 1}}, lasting(at(1), at(11)))
+			return err
+		})
+		s.refused(store.ErrVersion, claim(first)) // it has been renewed
+		again, err := s.GetExecution(s.ctx(), "e")
+		s.must(err)
+		s.write(claim(again))
+		s.refused(store.ErrVersion, claim(again))
+	}},
+	{"leases by the database's clock", func(s *subject) {
+		s.write(func(tx store.Tx) error {
+			return tx.AddExecution(s.ctx(), store.Execution{Owned: owned("a", 1), ID: "e", Status: store.Pending})
+		})
+		within := func(what string, length time.Duration, change func(tx store.Tx) error) {
+			s.Helper()
+			before, err := s.Now(s.ctx())
+			s.must(err)
+			s.write(change)
+			after, err := s.Now(s.ctx())
+			s.must(err)
+			e, err := s.GetExecution(s.ctx(), "e")
+			s.must(err)
+			before, after = before.Add(length).Truncate(time.Microsecond), after.Add(length)
+			if e.LeaseUntil.Before(before) || e.LeaseUntil.After(after) {
+				s.Errorf("%s: the lease ends at %v, want between %v and %v", what, e.LeaseUntil, before, after)
+			}
+		}
+		within("claimed", time.Hour, func(tx store.Tx) error {
+			seen, err := tx.GetExecution(s.ctx(), "e")
+			s.must(err)
+			e, err := tx.ClaimExecution(s.ctx(), seen, "one", store.Lease{For: time.Hour})
+			s.must(err)
+			got, err := tx.GetExecution(s.ctx(), "e")
+			same(s, got, e)
+			return err
+		})
+		within("renewed", time.Minute, func(tx store.Tx) error {
+			held, err := tx.RenewLeases(s.ctx(), "one", []store.Fence{{ExecutionID: "e", Epoch: 1}}, store.Lease{For: time.Minute})
+			same(s, held, []string{"e"})
+			return err
+		})
+	}},
+	{"a lease that reaches too far", func(s *subject) {
+		s.write(func(tx store.Tx) error {
+			return tx.AddExecution(s.ctx(), store.Execution{Owned: owned("a", 1), ID: "e", Status: store.Pending})
+		})
+		_, err := s.claim("e", "one", at(0), at(100))
+		s.must(err)
+		for _, h := range []struct {
+			holding store.Holding
+			free    int
+		}{
+			{store.Holding{}, 0}, {store.Holding{From: at(50)}, 0}, {store.Holding{From: at(50), To: at(100)}, 0},
+			{store.Holding{From: at(50), To: at(99)}, 1}, {store.Holding{From: at(100)}, 1},
+		} {
+			list, err := s.Claimable(s.ctx(), h.holding, 10)
+			s.must(err)
+			if len(list) != h.free {
+				s.Errorf("%v: %d are free, want %d", h.holding, len(list), h.free)
+			}
+			if h.holding.Has(at(100)) != (h.free == 0) {
+				s.Errorf("%v tells otherwise", h.holding)
 			}
 		}
 	}},

@@ -35,7 +35,7 @@ var hookTests = []test{
 		}
 		due := func(now time.Time, limit int, want ...string) {
 			s.Helper()
-			calls, err := s.DueHookCalls(s.ctx(), now, limit)
+			calls, err := s.DueHookCalls(s.ctx(), store.Holding{From: now}, limit)
 			s.must(err)
 			var got []string
 			for _, c := range calls {

@@ -210,7 +210,7 @@ func (s *subject) seed(tenant, deployment, execution string) store.Fence {
 	})
 	var e store.Execution
 	s.write(func(tx store.Tx) (err error) {
-		e, err = tx.ClaimExecution(s.ctx(), execution, "one", at(0), at(60))
+		e, err = tx.ClaimExecution(s.ctx(), store.Execution{ID: execution}, "one", lasting(at(0), at(60)))
 		return err
 	})
 	return store.Fence{ExecutionID: execution, Epoch: e.Epoch}
