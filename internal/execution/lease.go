@@ -131,9 +131,9 @@ func (l *loop) renewOnce(ctx context.Context) (again time.Duration) {
 
 // left is how long the first of the claims still holds.
 func (l *loop) left(runs []*run) time.Duration {
-	first := *runs[0].held.Load()
-	for _, r := range runs[1:] {
-		if until := *r.held.Load(); until.Before(first) {
+	first := l.s.heldUntil()
+	for _, r := range runs {
+		if until := *r.held.Load(); until.Before(first) && !r.inside.Load() {
 			first = until
 		}
 	}
@@ -155,7 +155,7 @@ func (l *loop) notRenewed(ctx context.Context, runs []*run, err error) (again ti
 	}
 	own := s.cfg.Clock.Own()
 	runs = slices.DeleteFunc(runs, func(r *run) bool {
-		over := !own.Before(*r.held.Load())
+		over := !own.Before(*r.held.Load()) && !r.inside.Load()
 		if over {
 			r.stop(errLost)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -307,4 +308,50 @@ func TestSchedulesWhenTheClockIsSet(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLongTransaction: what keeps leases from being renewed because it has locked
+// everything, such as the restoring of a snapshot, may take as long as it likes.
+func TestLongTransaction(t *testing.T) {
+	t.Parallel()
+	onClockedStores(t, func(t *testing.T, db settable) {
+		st := db.open()
+		locked, proceed := make(chan struct{}, 10), make(chan struct{})
+		clear := func(ctx context.Context, e store.Execution, h SystemHost) error {
+			return h.Write(ctx, func(tx store.Tx) error {
+				if err := tx.Clear(ctx, e.ID); err != nil {
+					return err
+				}
+				locked <- struct{}{}
+				<-proceed
+				return nil
+			})
+		}
+		goOn := sync.OnceFunc(func() { close(proceed) })
+		defer goOn()
+		timing := Timing{Lease: 500 * time.Millisecond, Renew: 50 * time.Millisecond, Poll: 50 * time.Millisecond}
+		own := db.open()
+		s := newService(t, Config{Store: st, ManagerName: "m1", SystemWorkflows: map[string]SystemWorkflow{"upload_blueprint": clear}, Timing: timing,
+			Alone: st.Dialect() == "sqlite"})
+		serve(t, s)
+		e := startSystem(t, s, SystemRequest{WorkflowID: "upload_blueprint"})
+		<-locked
+		if st.Dialect() != "sqlite" {
+			serve(t, newService(t, Config{Store: own, ManagerName: "m2", Timing: timing, SystemWorkflows: map[string]SystemWorkflow{
+				"upload_blueprint": func(context.Context, store.Execution, SystemHost) error { return nil }, // once it is over, all is done
+			}}))
+		}
+		r := s.runOf(e.ID)
+		for over := s.cfg.Clock.Own().Add(3 * timing.Lease); s.cfg.Clock.Own().Before(over); {
+			select {
+			case <-r.ctx.Done():
+				t.Fatalf("it was stopped: %v", context.Cause(r.ctx))
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+		goOn()
+		if e = waitEnd(t, s, e.ID, store.Terminated); len(locked) > 0 {
+			t.Error("it was done twice")
+		}
+	})
 }

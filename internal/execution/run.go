@@ -47,6 +47,7 @@ type run struct {
 	left       sync.WaitGroup            // operations that a forced cancel left to end
 	leaves     atomic.Bool               // there are some
 	held       atomic.Pointer[time.Time] // until when the claim surely holds, by this machine's clock
+	inside     atomic.Bool               // a transaction that has the execution's row is under way
 	concluded  atomic.Bool               // the end is being stored, and operations are left to run
 	done       chan struct{}             // closed when nothing of the run is left
 }
@@ -320,6 +321,23 @@ func (h systemHost) Event(eventType, message string) {
 	h.r.book.add(h.r.s.workflowEvent(h.r.e, eventType, message))
 }
 
+// Write lets the claim last for as long as the transaction does: while it has the
+// execution's row, nobody can take that over. So it may take longer than a lease,
+// which it keeps from being renewed if it locks everything: its last act is to
+// renew it, before those who have found it over meanwhile get the row.
 func (h systemHost) Write(ctx context.Context, fn func(tx store.Tx) error) error {
-	return h.r.write(ctx, fn)
+	r := h.r
+	return r.write(ctx, func(tx store.Tx) error {
+		r.inside.Store(true)
+		defer r.inside.Store(false)
+		if err := fn(tx); err != nil {
+			return err
+		}
+		until := r.s.heldUntil()
+		held, err := tx.RenewLeases(ctx, r.s.owner, []store.Fence{r.fence}, r.s.lease())
+		if err == nil && len(held) > 0 {
+			r.held.Store(&until)
+		}
+		return err
+	})
 }

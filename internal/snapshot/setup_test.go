@@ -78,10 +78,13 @@ func newManager(t *testing.T, st store.Store, digit string) *manager {
 	if err != nil {
 		t.Fatal(err)
 	}
+	begun := time.Now()
 	m.running, err = execution.New(execution.Config{
+		// The samples are not so old that they would be removed.
+		Clock: store.NewTestClock(func() time.Time { return made.Add(time.Since(begun)) }),
 		Store: st, ManagerName: "m", Alone: st.Dialect() == "sqlite", SystemWorkflows: m.SystemWorkflows(),
 		// It looks by itself so rarely that what is stored as queued stays so while it is filled.
-		Timing: execution.Timing{Lease: 300 * time.Millisecond, Renew: 50 * time.Millisecond, Poll: time.Minute},
+		Timing: execution.Timing{Lease: 30 * time.Second, Renew: 50 * time.Millisecond, Poll: time.Minute},
 	})
 	if err != nil {
 		t.Fatal(err)
