@@ -37,12 +37,12 @@ def _standard_names():
     return frozenset(known) - _ODD
 
 
-_STANDARD = _standard_names()
+STANDARD = _standard_names()
 
 
 def _tell_modules(bridge, known):
     """Tells which modules of the standard library the operation has imported."""
-    names = [name for name in list(sys.modules) if name not in known and name.partition('.')[0] in _STANDARD]
+    names = [name for name in list(sys.modules) if name not in known and name.partition('.')[0] in STANDARD]
     if names:
         try:
             bridge.tell('imported', modules=names)

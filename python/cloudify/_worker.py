@@ -9,6 +9,9 @@ worker answers {"started": 7, "pid": 123} or {"refused": 7, "error": "..."}, and
 {"ended": 7, "status": 0} when the child has ended; a negative status is the
 signal that ended it. When the connection closes, the worker ends.
 
+"task" in it is the function that the operation calls. An operation may be run by
+a child that was forked before it was asked for, so that it starts sooner.
+
     {"import": ["subprocess", ...]}
 
 names modules of the standard library that operations were seen to import: the
@@ -19,17 +22,17 @@ A {"ping": true} is answered with {"pong": PID}, so that it is known when the
 worker hangs.
 
 The worker has no threads and keeps nothing of the operations, so that every
-child starts from the same state.
+child starts from the same state. Modules of plugins that operations use again
+and again it imports, too, if that makes no difference to them (_ahead).
 """
-import array
 import gc
 import json
 import os
-import resource
 import select
 import signal
 import socket
 import sys
+import time
 
 # What operations nearly always need is imported once, before the forks.
 import base64  # noqa: F401
@@ -39,11 +42,11 @@ import logging  # noqa: F401
 import threading  # noqa: F401
 import traceback  # noqa: F401
 
-from cloudify import _frames, _logging, _operation, _script, _serving, context, decorators, exceptions  # noqa: F401
-from cloudify import manager, utils  # noqa: F401
+from cloudify import _ahead, _child, _frames, _logging, _operation, _passing, _script, _serving, context  # noqa: F401
+from cloudify import decorators, exceptions, manager, utils  # noqa: F401
 
 _DESCRIPTORS = 2
-_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+_SPARE_SECONDS = 10  # for how long a child waits for an operation
 
 
 class _Worker(object):
@@ -54,8 +57,11 @@ class _Worker(object):
         self._received = b''
         self._descriptors = []
         self._children = {}
-        self._wanted = []  # modules to import
-        self._prctl = _find_prctl()
+        self._wanted = []  # modules of the standard library to import
+        self._ahead = _ahead.Ahead(self._rehearse)
+        self._spare = None  # (pid, connection) of a child that waits
+        self._spare_until = 0
+        self._prctl = _child.find_prctl()
 
     def serve(self):
         wake, signalled = os.pipe()
@@ -70,35 +76,48 @@ class _Worker(object):
         gc.collect()
         gc.freeze()  # what is here already is shared with the children
         while True:
-            ready, _, _ = select.select([wake, self._control], [], [], 0 if self._wanted else None)
-            if not ready:
-                self._import(self._wanted.pop())
-                continue
+            trial = self._ahead.descriptor()
+            wanted = [wake, self._control] + ([] if trial is None else [trial])
+            ready, _, _ = select.select(wanted, [], [], self._patience())
             if wake in ready:
                 try:
                     os.read(wake, 4096)
                 except BlockingIOError:
                     pass
                 self._reap()
-            if self._control in ready and not self._receive():
-                return
+            if self._control in ready:
+                if not self._receive():
+                    return
+            elif wake not in ready:
+                self._use_the_time(trial in ready)
+
+    def _patience(self):
+        """For how long to wait for something to do."""
+        if self._wanted or self._ahead.busy() or self._wants_spare():
+            return 0
+        ends = [self._ahead.timeout(), self._spare_until - time.monotonic() if self._spare else None]
+        return min((max(0, end) for end in ends if end is not None), default=None)
+
+    def _use_the_time(self, rehearsed):
+        if self._wanted:
+            self._import(self._wanted.pop())
+            self._drop_spare()
+        elif self._wants_spare():
+            self._make_spare()
+        elif rehearsed or self._ahead.busy() or self._ahead.timeout() == 0:
+            if self._ahead.step(rehearsed):
+                gc.collect()
+                gc.freeze()
+                self._drop_spare()
+        elif self._spare and time.monotonic() >= self._spare_until:
+            self._drop_spare()
 
     def _tell(self, frame):
         self._control.sendall(json.dumps(frame).encode('ascii') + b'\n')
 
     def _receive(self):
-        size = array.array('i').itemsize
-        try:
-            data, ancillary, _, _ = self._control.recvmsg(65536, socket.CMSG_SPACE(16 * size))
-        except OSError:
-            return False
-        for level, kind, sent in ancillary:
-            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                descriptors = array.array('i')
-                descriptors.frombytes(sent[:len(sent) - len(sent) % size])
-                for descriptor in descriptors:
-                    os.set_inheritable(descriptor, False)
-                    self._descriptors.append(descriptor)
+        data, descriptors = _passing.receive(self._control)
+        self._descriptors += descriptors
         if not data:
             return False
         self._received += data
@@ -110,7 +129,7 @@ class _Worker(object):
             elif 'ping' in frame:
                 self._tell({'pong': os.getpid()})
             else:
-                self._run(frame)
+                self._run(line, frame)
         return True
 
     def _import(self, name):
@@ -121,88 +140,104 @@ class _Worker(object):
         if not self._wanted:
             gc.freeze()
 
-    def _run(self, frame):
+    def _run(self, line, frame):
         own, self._descriptors = self._descriptors[:_DESCRIPTORS], self._descriptors[_DESCRIPTORS:]
         # What is known of a child must be known before it can end.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+        pid = None
+        if frame['kind'] == 'operation':
+            self._spare_until = time.monotonic() + _SPARE_SECONDS
+            pid = self._hand_over(line, own)
         try:
-            pid = os.fork()
+            if pid is None:
+                pid = self._fork(lambda: _child.run(frame, own, self._ahead.forget), own)
         except OSError as error:
             self._tell({'refused': frame['run'], 'error': 'fork: {0}'.format(error)})
-            pid = None
-        if pid == 0:
-            self._become_child(frame, own)  # never returns
         for descriptor in own:
             os.close(descriptor)
         if pid is not None:
-            try:
-                os.setpgid(pid, pid)
-            except OSError:
-                pass  # the child did so itself, and may be gone
             self._children[pid] = frame['run']
             self._tell({'started': frame['run'], 'pid': pid})
+            self._ahead.asked(frame)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
 
+    def _fork(self, run, keep):
+        """Forks a child that calls run, which returns its exit code."""
+        pid = os.fork()
+        if pid == 0:
+            code = 70
+            try:
+                _child.detach(self._prctl)
+                private = self._private + self._descriptors
+                if self._spare:
+                    private.append(self._spare[1].detach())
+                if self._ahead.descriptor() is not None:
+                    private.append(self._ahead.descriptor())
+                for descriptor in private:
+                    if descriptor not in keep:
+                        os.close(descriptor)
+                self._control.detach()
+                code = run()
+            except BaseException as error:
+                os.write(2, 'the worker could not start what it was asked for: {0!r}\n'.format(error).encode('utf-8', 'replace'))
+            os._exit(code)
+        try:
+            os.setpgid(pid, pid)
+        except OSError:
+            pass  # the child did so itself, and may be gone
+        return pid
+
+    def _wants_spare(self):
+        return self._spare is None and time.monotonic() < self._spare_until
+
+    def _make_spare(self):
+        ours, theirs = socket.socketpair()
+        try:
+            self._spare = self._fork(lambda: _child.wait(ours, theirs, self._ahead.forget), ()), ours
+        except OSError:
+            self._spare_until = 0  # without one it goes, too
+        theirs.close()
+
+    def _hand_over(self, line, descriptors):
+        """Gives an operation to the child that waits; returns its pid, or None if there is none."""
+        if self._spare is None:
+            return None
+        (pid, connection), self._spare = self._spare, None
+        try:
+            with connection:
+                _passing.send(connection, line + b'\n', descriptors)
+        except OSError:
+            return None
+        return pid
+
+    def _drop_spare(self):
+        if self._spare is not None:
+            self._spare[1].close()  # then it ends
+            self._spare = None
+
+    def _rehearse(self, tell, memory):
+        """Forks a child that calls tell with a descriptor, the other end of which is returned."""
+        heard, told = os.pipe()
+        try:
+            pid = self._fork(lambda: _child.rehearse(lambda: tell(told, 1), heard, memory), ())
+        finally:
+            os.close(told)
+        return pid, heard
+
     def _reap(self):
-        while self._children:
+        while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
+            if self._spare and pid == self._spare[0]:
+                self._drop_spare()
             run = self._children.pop(pid, None)
             if run is not None:
                 code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
                 self._tell({'ended': run, 'status': code})
-
-    def _become_child(self, frame, own):
-        try:
-            worker = os.getppid()
-            os.setpgid(0, 0)
-            if self._prctl is not None:
-                self._prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-                if os.getppid() != worker:
-                    os._exit(1)
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, [])
-            connection, output = own
-            nothing = os.open(os.devnull, os.O_RDONLY)
-            os.dup2(nothing, 0)
-            os.dup2(output, 1)
-            os.dup2(output, 2)
-            for descriptor in [nothing, output] + self._private + self._descriptors:
-                os.close(descriptor)
-            self._control.detach()
-            os.environ.update(frame.get('env') or {})
-            if frame.get('cwd'):
-                os.chdir(frame['cwd'])
-            for stream in (sys.stdout, sys.stderr):
-                stream.reconfigure(encoding='utf-8', errors='backslashreplace', line_buffering=True)
-            gc.enable()
-            if frame.get('memory'):
-                resource.setrlimit(resource.RLIMIT_AS, (frame['memory'], frame['memory']))
-            if frame['kind'] == 'workflow' and _serving.original():
-                _serving.own()
-            module = importlib.import_module('cloudify._' + frame['kind'])
-            code = module.main(socket.socket(fileno=connection))
-        except BaseException as error:
-            os.write(2, 'the worker could not start what it was asked for: {0!r}\n'.format(error).encode('utf-8', 'replace'))
-            code = 70
-        os._exit(code)
-
-
-def _find_prctl():
-    """prctl, where there is such a thing: children end with their worker."""
-    if not sys.platform.startswith('linux'):
-        return None
-    try:
-        import ctypes
-        return ctypes.CDLL(None).prctl
-    except (ImportError, OSError, AttributeError):
-        return None
 
 
 def serve(descriptor, trouble=None):

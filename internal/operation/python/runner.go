@@ -62,7 +62,10 @@ func (r *Runner) runOperation(
 	defer end()
 
 	key := workerKey{req.Tenant, req.DeploymentID, env.Key}
-	c, release, err := r.launch(ctx, key, env, "operation", variables(req, r.cfg.Root, address, dir), orDefault(req.WorkDir, dir.Path), out)
+	c, release, err := r.launch(ctx, key, env, job{
+		kind: "operation", task: req.Implementation, env: variables(req, r.cfg.Root, address, dir),
+		cwd: orDefault(req.WorkDir, dir.Path), memory: r.cfg.Memory,
+	}, out)
 	if err != nil {
 		return nil, err
 	}
@@ -122,14 +125,14 @@ func variables(req *operation.Request, root, address string, dir *child.Run) map
 
 // launch starts a child in a worker of its key. release gives the worker back.
 func (r *Runner) launch(
-	ctx context.Context, key workerKey, env Environment, kind string, vars map[string]any, cwd string, out *child.Output,
+	ctx context.Context, key workerKey, env Environment, j job, out *child.Output,
 ) (c *forked, release func(), err error) {
 	for try := 0; ; try++ {
 		w, release, err := r.pool.acquire(ctx, key, env)
 		if err != nil {
 			return nil, nil, err
 		}
-		c, err := w.start(kind, vars, cwd, r.cfg.Memory, out.File)
+		c, err := w.start(j, out.File)
 		if err == nil {
 			c.worker = w
 			return c, release, nil

@@ -210,10 +210,18 @@ func (w *worker) end(id int64, c *forked, status int, lost bool) {
 	close(c.ended)
 }
 
-// start has the worker fork a child. kind is the framework's module that the
-// child runs. It gives errWorkerGone if the worker has ended; then nothing was
+// job is what a child is to run.
+type job struct {
+	kind   string // the framework's module: operation or workflow
+	task   string // the function of an operation
+	env    map[string]any
+	cwd    string
+	memory int64
+}
+
+// start has the worker run a job in a child. It gives errWorkerGone if the worker has ended; then nothing was
 // started.
-func (w *worker) start(kind string, env map[string]any, cwd string, memory int64, output *os.File) (*forked, error) {
+func (w *worker) start(j job, output *os.File) (*forked, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("start a Python operation: %w", err)
@@ -233,7 +241,9 @@ func (w *worker) start(kind string, env map[string]any, cwd string, memory int64
 	id := w.last
 	w.children[id] = c
 	w.mu.Unlock()
-	frame := append(value.Encode(map[string]any{"run": id, "kind": kind, "env": env, "cwd": cwd, "memory": memory}), '\n')
+	frame := append(value.Encode(map[string]any{
+		"run": id, "kind": j.kind, "task": j.task, "env": j.env, "cwd": j.cwd, "memory": j.memory,
+	}), '\n')
 	w.send(frame, int(theirs.Fd()), int(output.Fd()))
 	<-c.started
 	if c.err != nil {

@@ -108,7 +108,9 @@ func (s *conversation) run(parent context.Context, env Environment, dir *child.R
 	vars := variables(req, r.cfg.Root, "", dir)
 	delete(vars, "CTX_SOCKET_URL")
 	key := workerKey{s.about.Tenant, s.deployment.ID, env.Key}
-	c, release, err := r.launch(process, key, env, "workflow", vars, orDefault(s.about.WorkDir, dir.Path), out)
+	c, release, err := r.launch(process, key, env, job{
+		kind: "workflow", env: vars, cwd: orDefault(s.about.WorkDir, dir.Path), memory: r.cfg.Memory,
+	}, out)
 	if err != nil {
 		return err
 	}
