@@ -118,7 +118,7 @@ class _Trial(object):
 
     def stop(self):
         try:
-            os.kill(self._pid, 9)
+            os.killpg(self._pid, 9)
         except OSError:
             pass
 

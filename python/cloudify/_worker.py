@@ -70,6 +70,8 @@ class _Worker(object):
         signal.set_wakeup_fd(signalled, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for stream in (sys.stdout, sys.stderr):  # those of the children
+            stream.reconfigure(encoding='utf-8', errors='backslashreplace', line_buffering=True)
         self._private = [wake, signalled, self._control.fileno()]
         self._tell({'ready': os.getpid(), 'python': '.'.join(str(n) for n in sys.version_info[:3]),
                     'prefix': sys.prefix, 'path': sys.path, 'framework': _serving.version(), 'trouble': self._trouble})

@@ -1,0 +1,6 @@
+import atexit
+
+from . import importer
+
+atexit.register(print, 'good bye')
+where = importer()

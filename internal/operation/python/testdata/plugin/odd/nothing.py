@@ -1,0 +1,4 @@
+"""Nothing odd."""
+from . import importer
+
+where = importer()

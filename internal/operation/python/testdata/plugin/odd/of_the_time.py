@@ -1,0 +1,6 @@
+import time
+
+from . import importer
+
+BEGAN = time.time()
+where = importer()

@@ -1,0 +1,4 @@
+from . import importer
+
+_file = open(__file__)
+where = importer()

@@ -1,0 +1,11 @@
+import socket
+
+from . import importer
+
+
+class _Socket(socket.socket):
+    pass
+
+
+socket.socket = _Socket
+where = importer()

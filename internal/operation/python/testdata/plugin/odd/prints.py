@@ -1,0 +1,4 @@
+from . import importer
+
+print('imported')
+where = importer()
