@@ -5,6 +5,7 @@ HTTP modules of the standard library take longer to import than a script runs.
 """
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -120,7 +121,7 @@ class Bridge(object):
         data = self._stream.read(length)
         if len(data) < length:
             raise ValueError('{0} of {1} bytes came'.format(len(data), length))
-        return json.loads(data.decode('utf-8'))
+        return _loads(data.decode('utf-8'))
 
     def _close(self):
         if self._stream is not None:
@@ -140,18 +141,35 @@ def _patience():
 
 
 _MOST = 64 << 20  # bytes of one request
+_DEEPEST = 9000  # lists and dictionaries within each other in it
+_dumps, _loads = json.dumps, json.loads  # as they are now, whatever an operation does to the module
 
 
 def _encode(request):
     try:
         # No NaN: JSON has none, and the orchestrator stores none.
-        data = json.dumps(request, allow_nan=False).encode('ascii')
+        data = _dumps(request, allow_nan=False).encode('ascii')
     except ValueError as error:
         raise exceptions.NonRecoverableError('this value cannot be stored: {0}'.format(error))
     if len(data) >= _MOST:
         raise exceptions.NonRecoverableError(
             'this is too much to be sent to the orchestrator: {0} MiB, and {1} may be'.format(len(data) >> 20, _MOST >> 20))
+    # It takes a bracket to go deeper, and most requests have few.
+    if data.count(b'{') + data.count(b'[') > _DEEPEST and _depth(data) > _DEEPEST:
+        raise exceptions.NonRecoverableError('this value cannot be stored: it is nested more than {0} deep'.format(_DEEPEST))
     return data
+
+
+def _depth(data):
+    """How deep a JSON text is nested."""
+    depth = deepest = 0
+    for mark in re.sub(rb'"(?:[^"\\]|\\.)*"|[^][{}"]+', b'', data):
+        if mark in b'{[':
+            depth += 1
+            deepest = max(deepest, depth)
+        else:
+            depth -= 1
+    return deepest
 
 
 # What the orchestrator's failures are raised as; others are RuntimeError with

@@ -3,7 +3,6 @@
 Frames are those of _frames. What has a method is a request of the other side;
 what has an id that we gave is the reply to it.
 """
-import json
 import queue
 import sys
 import threading
@@ -73,7 +72,7 @@ class DuplexBridge(object):
     def _read(self):
         try:
             for line in self._stream:
-                frame = json.loads(line.decode('utf-8'))
+                frame = _bridge._loads(line.decode('utf-8'))
                 if 'method' in frame:
                     self._requests[frame['method'] == self._slow].put(frame)
                     continue
@@ -96,7 +95,7 @@ class DuplexBridge(object):
             reply = {'id': frame.get('id')}
             try:
                 reply.update(type='result', payload=self._serve(frame['method'], frame.get('params') or {}))
-                json.dumps(reply, allow_nan=False)
+                _bridge._encode(reply)
             except BaseException as error:  # the other side is told of any
                 from cloudify import _script
                 reply.update(type='error', payload=_script.described(error))

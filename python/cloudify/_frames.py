@@ -3,7 +3,6 @@
 A request has an id, and its reply has the same; a message without an id gets
 no reply. What can be asked for is the same as over HTTP (_bridge).
 """
-import json
 import os
 import threading
 
@@ -63,7 +62,7 @@ class FrameBridge(object):
             raise _bridge.BridgeError('the answer of the orchestrator broke off: {0}'.format(error))
         if not line.endswith(b'\n'):
             raise _bridge.BridgeError('the orchestrator closed the connection')
-        return json.loads(line.decode('utf-8'))
+        return _bridge._loads(line.decode('utf-8'))
 
     def _from_a_fork(self):
         """A process that was forked must not share the connection."""

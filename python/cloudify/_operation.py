@@ -17,7 +17,11 @@ def main(sock):
     known = frozenset(sys.modules)
     bridge = _frames.FrameBridge(sock)
     ctx = operation_context(bridge)
+    process = os.getpid()
     result, error = _script.perform(lambda: _call(ctx), ctx, is_script=False)
+    if os.getpid() != process:  # it forked, and this is not the one that was started
+        _flush()
+        return 0
     _let_go()
     code = report(bridge, result, error)
     _tell_modules(bridge, known)
@@ -70,6 +74,10 @@ def _let_go():
         atexit._run_exitfuncs()
     except BaseException:
         pass  # each failure has been printed
+    _flush()
+
+
+def _flush():
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

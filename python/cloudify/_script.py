@@ -83,9 +83,7 @@ def perform(function, ctx, is_script=True):
             result = function()
         except SystemExit as end:
             error = _exit_error(end) if is_script else end
-        except KeyboardInterrupt as interrupt:
-            error = interrupt
-        except Exception as raised:
+        except BaseException as raised:  # whatever it is, it is the operation's end
             error = raised
         try:
             ctx._save()
@@ -144,16 +142,36 @@ def described(error):
         text = _traceback(error)
     return {
         'type': type(error).__name__,
-        'message': str(error) or _untold(error),
-        'traceback': text,
+        'message': _bounded(_said(error)),
+        'traceback': _bounded(text),
         'verdict': verdict,
         'retry_after': _number(getattr(error, 'retry_after', None)),
         'causes': [cause for cause in getattr(error, 'causes', None) or [] if isinstance(cause, dict)],
     }
 
 
+_MOST = 64 << 10  # characters of a text that tells of a failure
+
+
+def _bounded(text):
+    """The text, or its beginning and its end if it is very long."""
+    if len(text) <= _MOST:
+        return text
+    half = _MOST // 2
+    return '{0}\n({1} more characters)\n{2}'.format(text[:half], len(text) - _MOST, text[-half:])
+
+
+def _said(error):
+    try:
+        return str(error) or _untold(error)
+    except Exception as unsaid:
+        return 'its text cannot be had, because of {0}'.format(type(unsaid).__name__)
+
+
 def _untold(error):
     """What an exception without a text means, if that is known."""
+    if isinstance(error, SystemExit):
+        return 'sys.exit() was called'
     if isinstance(error, MemoryError):
         import resource
         most = resource.getrlimit(resource.RLIMIT_AS)[0]

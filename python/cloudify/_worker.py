@@ -181,7 +181,7 @@ class _Worker(object):
                 self._control.detach()
                 code = run()
             except BaseException as error:
-                os.write(2, 'the worker could not start what it was asked for: {0!r}\n'.format(error).encode('utf-8', 'replace'))
+                os.write(2, 'what this process was started for broke off: {0}\n'.format(type(error).__name__ + ': ' + str(error)).encode('utf-8', 'replace'))
             os._exit(code)
         try:
             os.setpgid(pid, pid)

@@ -300,3 +300,43 @@ def cluster(**_):
 
 def asks_rest(**_):
     return manager.get_rest_client().manager.get_status()
+
+
+class Unspeakable(Exception):
+
+    def __str__(self):
+        raise ValueError('no text')
+
+    __repr__ = __str__
+
+
+class NoException(BaseException):
+    pass
+
+
+def misbehaves(how, **_):
+    if how == 'unspeakable':
+        raise Unspeakable()
+    if how == 'no exception':
+        raise NoException('not one of Exception')
+    if how == 'generator exit':
+        raise GeneratorExit()
+    if how == 'exit':
+        sys.exit()
+    if how == 'interrupt':
+        raise KeyboardInterrupt('stop')
+    if how == 'long text':
+        raise RecoverableError('begin' + 20000000 * 'x' + 'end')
+    if how == 'deep':
+        sys.setrecursionlimit(100000)
+        ctx.instance.runtime_properties['deep'] = deep = {}
+        for _ in range(9500):
+            deep['a'] = deep = {}
+    if how == 'replaces':
+        import json
+        json.dumps = json.loads = None
+    if how == 'forks' and os.fork() == 0:
+        return 'child'
+    if how == 'forks':
+        os.wait()
+    return 'done'
