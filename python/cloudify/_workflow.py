@@ -1,4 +1,5 @@
 """Runs one workflow, in a child of a worker."""
+import os
 import sys
 import time
 
@@ -83,9 +84,12 @@ def main(sock):
     server = _Server()
     bridge = _duplex.DuplexBridge(sock, server, 'local', _THREADS)
     ctx = server.ctx = workflow_context.CloudifyWorkflowContext(bridge)
+    process = os.getpid()
     with state.current_workflow_ctx.push(ctx, ctx.parameters):
         try:
             result = _call(ctx)
+            if os.getpid() != process:
+                os._exit(0)  # it forked, and this is not the one that was started
             ctx._wait_for_alone()
             if result == workflow_api.EXECUTION_CANCELLED_RESULT:
                 raise workflow_api.ExecutionCancelled()
@@ -94,6 +98,8 @@ def main(sock):
             error = end if end.code not in (None, 0) else None
         except BaseException as raised:
             error = raised
+        if os.getpid() != process:
+            os._exit(1)
         if error is not None:  # what was started may end, as long as after a task that failed
             ctx._wait_for_alone(ctx.wait_after_fail)
     for stream in (sys.stdout, sys.stderr):

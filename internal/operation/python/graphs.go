@@ -355,7 +355,11 @@ func (s *conversation) decide(g *graph.Graph, t *graph.Task, which string, h *gr
 	answer, err := s.ask(s.ctx, "handler", params)
 	if err != nil {
 		if !errors.Is(err, errProcessEnded) && s.ctx.Err() == nil {
-			s.log("error", fmt.Sprintf("the handler %s of %s failed: %v", which, t.Describe(), err))
+			why := fmt.Sprintf("the handler %s of %s failed: %v", which, t.Describe(), err)
+			s.log("error", why)
+			if t.Failure == nil {
+				t.Failure = &graph.Failure{Message: why}
+			}
 		}
 		return graph.Answer{Decision: graph.Fail}
 	}

@@ -43,6 +43,11 @@ func TestWorkflowsEnd(t *testing.T) {
 		{"cancelled", "cancelled"},
 		{"old cancelled", "cancelled"},
 		{"memory", "MemoryError"},
+		{"unspeakable", "its text cannot be had, because of ValueError"},
+		{"long text", "the end"},
+		{"forks", "the parent"},
+		{"handler raises", "failed: bad handler"},
+		{"handler executes", "failed: this graph is being executed"},
 		{"handler dies", "its process ended with status 4"},
 	} {
 		t.Run(test.how, func(t *testing.T) {
@@ -50,6 +55,9 @@ func TestWorkflowsEnd(t *testing.T) {
 			r := newRunner(t, func(c *python.Config) { c.Memory = 2 << 30 })
 			h := newFlowHost(t, r)
 			err := runFlow(t, r, h, "ends", map[string]any{"how": test.how})
+			if err != nil && len(err.Error()) > 200<<10 {
+				t.Fatalf("an error of %d bytes", len(err.Error()))
+			}
 			switch {
 			case test.want == "":
 				if err != nil {

@@ -162,7 +162,11 @@ class TaskDependencyGraph(object):
         Raises WorkflowFailed if a task failed that nobody took care of, and
         ExecutionCancelled if the execution is being cancelled. After a failure
         tasks that do not depend on it go on for ctx.wait_after_fail seconds.
+        A handler of one of its tasks may add tasks to the graph; they run when it
+        has returned, so it can't wait for them here.
         """
+        if self._runs:
+            raise RuntimeError('this graph is being executed: tasks that a handler adds to it run when the handler has returned')
         if not self._tasks:
             if workflow_api.has_cancel_request():
                 raise workflow_api.ExecutionCancelled()

@@ -35,6 +35,30 @@ def ends(ctx, how, **_):
         return api.EXECUTION_CANCELLED_RESULT
     if how == 'memory':
         return len(bytearray(4 << 30))
+    if how == 'unspeakable':
+        class Unspeakable(Exception):
+            def __str__(self):
+                raise ValueError('no text')
+        raise Unspeakable()
+    if how == 'long text':
+        raise ValueError('begin' + 20000000 * 'x' + 'the end')
+    if how == 'forks':
+        if os.fork() == 0:
+            return
+        os.wait()
+        raise ValueError('the parent')
+    if how in ('handler raises', 'handler executes'):
+        graph = ctx.graph_mode()
+        task = echo(ctx, 1)
+
+        def handler(_):
+            if how == 'handler raises':
+                raise ValueError('bad handler')
+            graph.add_task(echo(ctx, 2))
+            graph.execute()
+        task.on_success = handler
+        graph.add_task(task)
+        graph.execute()
     if how == 'handler dies':
         graph = ctx.graph_mode()
         task = echo(ctx, 1)
