@@ -104,7 +104,9 @@ func (c *Client) listen(decode *gob.Decoder) {
 		switch {
 		case p == nil:
 		case r.Ended:
-			p.status = &r.Status
+			if !r.Lapsed {
+				p.status = &r.Status
+			}
 			delete(c.known, r.ID)
 			close(p.done)
 		default:
@@ -166,7 +168,7 @@ func (c *Client) Launch(p Process) (*Running, error) {
 }
 
 // Status is how the process ended, once Done is closed; false if that is not
-// known.
+// known, or its hold has lapsed.
 func (r *Running) Status() (syscall.WaitStatus, bool) {
 	if r.status == nil {
 		return 0, false

@@ -6,6 +6,10 @@
 // reports ends. When the manager dies the warden goes on: it writes the end of
 // each process into a file (Ending) beside the process's output, and leaves when
 // the last has ended. The next manager starts a warden of its own.
+//
+// Where other managers may run again what a process does, it has a hold: the
+// moment until which that can't be. The manager prolongs it for as long as it
+// is sure. If it doesn't, dead or alive, the warden ends the process at that moment.
 package warden
 
 import (
@@ -16,10 +20,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
+
+	processes "windlass/internal/operation/child"
 )
 
 // Process is what to start.
@@ -32,6 +40,9 @@ type Process struct {
 	// Run is the folder that the process's end is written into if the manager
 	// is gone by then.
 	Run string
+	// Held says that the process may run only for as long as its hold in Run
+	// lasts (see Grant). It doesn't outlive the warden then.
+	Held bool
 }
 
 // EndingFile is the file in Process.Run with the end of a process.
@@ -63,6 +74,7 @@ type report struct {
 	Errno  syscall.Errno // why it was not, if the system refused
 	Error  string        // why it was not, else
 	Ended  bool
+	Lapsed bool // it was ended as its hold has lapsed
 	Status syscall.WaitStatus
 }
 
@@ -70,6 +82,8 @@ type report struct {
 type warden struct {
 	orders  *gob.Decoder
 	started chan struct{} // has a value after a start
+	held    chan struct{} // has a value after the start of a process with a hold
+	bound   bool          // orders are followed by one thread only
 
 	mu       sync.Mutex // guards what follows, and writing to reports
 	reports  *gob.Encoder
@@ -80,8 +94,14 @@ type warden struct {
 
 type child struct {
 	id     uint64
+	pid    int
 	run    string
 	status syscall.WaitStatus
+	gone   chan struct{} // closed when it has ended
+
+	held   bool
+	until  time.Duration // when the hold is to be looked at
+	lapsed bool
 }
 
 // Serve is the warden's life: it follows the orders from in and writes reports
@@ -94,16 +114,25 @@ func Serve(in io.Reader, out io.Writer) error {
 	defer signal.Stop(deaf)
 	w := &warden{
 		orders: gob.NewDecoder(in), reports: gob.NewEncoder(out), started: make(chan struct{}, 1),
+		held:    make(chan struct{}, 1),
 		running: map[int]*child{}, ended: map[uint64]*child{},
 	}
 	w.send(report{}) // it is there
 	over := make(chan struct{})
 	var reaped sync.WaitGroup
 	reaped.Go(func() { w.reap(over) })
+	done := make(chan struct{})
+	var guarded sync.WaitGroup
+	guarded.Go(func() { w.guard(done) })
 	err := w.follow()
 	w.detach()
 	close(over)
 	reaped.Wait()
+	close(done)
+	guarded.Wait()
+	if w.bound {
+		runtime.UnlockOSThread()
+	}
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
@@ -128,6 +157,11 @@ func (w *warden) follow() error {
 }
 
 func (w *warden) start(o order) {
+	if o.Process.Held && !w.bound {
+		// The system ends such processes when the thread dies that started them.
+		runtime.LockOSThread()
+		w.bound = true
+	}
 	w.mu.Lock() // until it is known by its number, so that its end is not seen before
 	defer w.mu.Unlock()
 	pid, err := launch(o.Process)
@@ -136,13 +170,20 @@ func (w *warden) start(o order) {
 		r.PID, r.Error = 0, err.Error()
 		errors.As(err, &r.Errno)
 	} else {
-		w.running[pid] = &child{id: o.ID, run: o.Process.Run}
-		select {
-		case w.started <- struct{}{}:
-		default:
+		w.running[pid] = &child{id: o.ID, pid: pid, run: o.Process.Run, gone: make(chan struct{}), held: o.Process.Held}
+		signalTo(w.started)
+		if o.Process.Held {
+			signalTo(w.held)
 		}
 	}
 	w.send(r)
+}
+
+func signalTo(to chan<- struct{}) {
+	select {
+	case to <- struct{}{}:
+	default:
+	}
 }
 
 // send needs mu. A manager that doesn't listen any more is about to be missed.
@@ -171,9 +212,11 @@ func launch(p *Process) (int, error) {
 	if program == "" {
 		program = p.Argv[0]
 	}
-	return syscall.ForkExec(program, p.Argv, &syscall.ProcAttr{
-		Dir: p.Dir, Env: p.Env, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
-	})
+	attributes := &syscall.SysProcAttr{Setpgid: true}
+	if p.Held {
+		attributes = processes.Attributes()
+	}
+	return syscall.ForkExec(program, p.Argv, &syscall.ProcAttr{Dir: p.Dir, Env: p.Env, Files: files, Sys: attributes})
 }
 
 // reap takes notice of every end until over is closed and nothing runs.
@@ -210,13 +253,17 @@ func (w *warden) note(pid int, status syscall.WaitStatus) {
 		return
 	}
 	delete(w.running, pid)
+	close(c.gone)
 	c.status = status
-	if w.detached {
+	switch {
+	case c.lapsed: // how it ended is of no use to anybody
+		w.send(report{ID: c.id, Ended: true, Lapsed: true})
+	case w.detached:
 		c.write()
-		return
+	default:
+		w.ended[c.id] = c
+		w.send(report{ID: c.id, Ended: true, Status: status})
 	}
-	w.ended[c.id] = c
-	w.send(report{ID: c.id, Ended: true, Status: status})
 }
 
 // detach writes down the ends that the manager may not have come to use.

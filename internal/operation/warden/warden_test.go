@@ -23,6 +23,8 @@ func TestMain(m *testing.M) {
 		return
 	case len(os.Args) > 1 && os.Args[1] == "manager":
 		dieWithProcess(os.Args[2], os.Args[3])
+	case len(os.Args) > 1 && os.Args[1] == "holder":
+		dieHolding(os.Args[2:]...)
 	}
 	os.Exit(m.Run())
 }
