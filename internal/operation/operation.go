@@ -18,7 +18,8 @@ type Runner interface {
 	// really begins. When ctx ends it stops everything the operation started
 	// (first asking, then forcing) and returns after all of it is gone.
 	// Failures are an *Error where the operation decides about retries; any
-	// other error counts as recoverable.
+	// other error counts as recoverable, but for ErrLeft and ErrLapsed: then
+	// there is no outcome.
 	Run(ctx context.Context, req *Request, host Host) (any, error)
 }
 
@@ -63,6 +64,9 @@ type Request struct {
 	Timeout            time.Duration  // 0: none
 	TimeoutRecoverable bool
 	Resume             bool // the attempt was interrupted and runs again
+	// Lease is until when nobody else may run the operation; nil: nobody else can,
+	// ever.
+	Lease *Lease
 
 	// Self is whom the operation acts on. In a relationship operation it is
 	// the side it runs on.

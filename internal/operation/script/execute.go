@@ -18,6 +18,7 @@ type ending struct {
 	timeout  string // its text, if it was stopped for that
 	canceled error  // the cause, if the operation was stopped from outside
 	left     bool   // it goes on: the next manager takes it up (see Runner.Leave)
+	lapsed   bool   // its hold has lapsed
 	// recoverable tells whether a timeout may be retried.
 	recoverable bool
 }
@@ -28,6 +29,7 @@ type running struct {
 	run    string          // its run directory
 	done   <-chan struct{} // closed when the process has ended
 	ending func() (code int, known bool)
+	hold   *hold // nil: it has none
 }
 
 // execute starts the command and waits for its end, whatever it leaves in the
@@ -39,6 +41,10 @@ func (r *Runner) execute(
 	if err := r.keeper.ready(); err != nil {
 		r.cfg.Logger.Error("nothing watches over scripts: they end if the manager dies", "error", err)
 	}
+	h, err := r.beginHold(dir, req.Lease)
+	if err != nil {
+		return ending{}, err
+	}
 	record, err := dir.beginRecord(r, req, cmd)
 	if err != nil {
 		return ending{}, err
@@ -47,6 +53,7 @@ func (r *Runner) execute(
 	if err != nil {
 		return ending{}, errors.Join(err, record.Close())
 	}
+	p.hold = h
 	host.Log("info", fmt.Sprintf("Process created, PID: %d", p.pid))
 	if err := recordProcess(record, p.pid); err != nil {
 		r.stop(p, out)
@@ -63,13 +70,17 @@ func (r *Runner) execute(
 }
 
 // watch waits for the end of a process, or brings it about. It gives
-// errEndUnknown, with nothing left of the process, if nobody saw how it ended.
+// errEndUnknown, with nothing left of the process, if nobody saw how it ended,
+// and operation.ErrLapsed if its hold has lapsed.
 func (r *Runner) watch(
 	ctx context.Context, req *operation.Request, host operation.Host, cmd command, p *running, out *output,
 ) (ending, error) {
 	e := r.attend(ctx, req, host, p, out)
 	if e.left {
-		return e, fmt.Errorf("%w: %w", errLeft, e.canceled)
+		return e, fmt.Errorf("%w: %w", operation.ErrLeft, e.canceled)
+	}
+	if e.lapsed {
+		return e, operation.ErrLapsed
 	}
 	if !hasEnded(p) {
 		return e, fmt.Errorf("process %d could not be ended, not even by force", p.pid)
@@ -77,6 +88,9 @@ func (r *Runner) watch(
 	code, known := p.ending()
 	if !known && e.canceled == nil && e.timeout == "" {
 		r.stop(p, out) // whatever is left of it
+		if p.hold.hasLapsed() {
+			return e, operation.ErrLapsed
+		}
 		return e, errEndUnknown
 	}
 	e.code = code
@@ -165,6 +179,10 @@ func (r *Runner) attend(
 				pause = fastPoll
 			}
 			poll.Reset(pause)
+			if !p.hold.prolong() {
+				r.stop(p, out)
+				return ending{lapsed: true}
+			}
 		case <-timeout:
 			if hasEnded(p) {
 				return ending{}
@@ -175,7 +193,7 @@ func (r *Runner) attend(
 			if hasEnded(p) {
 				return ending{}
 			}
-			if r.leaving.Load() {
+			if r.leaving.Load() && p.hold.prolong() {
 				return ending{canceled: context.Cause(ctx), left: true}
 			}
 			r.stop(p, out)

@@ -150,9 +150,6 @@ func (r *Runner) Settled(taskID string) {
 	}
 }
 
-// errLeft tells that a script goes on for the next manager to take up.
-var errLeft = errors.New("the script goes on without its manager")
-
 // Leave has scripts go on whose context ends from now on: the manager stops, and
 // the next one takes them up. Without a warden it does nothing.
 func (r *Runner) Leave() {
@@ -197,7 +194,7 @@ func (r *Runner) startKept(cmd command, dir *runDir, out *output) (*running, err
 	c.Env, c.Dir = cmd.env, cmd.dir
 	order := warden.Process{
 		Path: c.Path, Argv: c.Args, Env: c.Environ(), Dir: cmd.dir,
-		Stdout: out.stdout.file.Name(), Stderr: out.stderr.file.Name(), Run: dir.path,
+		Stdout: out.stdout.file.Name(), Stderr: out.stderr.file.Name(), Run: dir.path, Held: dir.held,
 	}
 	const tries = 2 // the warden may have been killed since it was looked at
 	var p *warden.Running
@@ -224,9 +221,10 @@ var errEndUnknown = errors.New("how the script ended is not known")
 
 // goOn takes up a script that another manager has started: it waits for its end
 // or learns how it has ended meanwhile. It gives errEndUnknown if neither can
-// be; then nothing of the script is left.
+// be, or if the script's hold has lapsed; then nothing of the script is left.
 func (r *Runner) goOn(ctx context.Context, req *operation.Request, host operation.Host, in *inputs, l *leftover) (any, error) {
-	if !r.find(ctx, l) {
+	h, held := l.hold(req.Lease)
+	if !held || !r.find(ctx, l) {
 		r.end(l)
 		return nil, errEndUnknown
 	}
@@ -247,6 +245,7 @@ func (r *Runner) goOn(ctx context.Context, req *operation.Request, host operatio
 	out.goOnFrom(l.dir.path)
 
 	p := r.adopt(l)
+	p.hold = h
 	if hasEnded(p) {
 		host.Log("info", fmt.Sprintf("Process %d has ended while the manager was away", rec.PID))
 	} else {
@@ -258,10 +257,10 @@ func (r *Runner) goOn(ctx context.Context, req *operation.Request, host operatio
 	}
 	cmd := command{text: rec.Command, dir: rec.Directory}
 	ending, err := r.watch(ctx, &limited, host, cmd, p, out)
-	if errors.Is(err, errLeft) {
+	if errors.Is(err, operation.ErrLeft) {
 		return nil, err
 	}
-	if errors.Is(err, errEndUnknown) {
+	if errors.Is(err, errEndUnknown) || errors.Is(err, operation.ErrLapsed) {
 		end()
 		r.end(l)
 		return nil, err
@@ -363,7 +362,7 @@ func (r *Runner) end(l *leftover) {
 
 // mayBeTakenUp tells whether a later manager can learn how a script ends.
 func (r *Runner) mayBeTakenUp(d *runDir, rec pidRecord) bool {
-	if r.keeper == nil || rec.TaskID == "" || rec.Token == "" || rec.Boot != r.boot {
+	if r.keeper == nil || rec.TaskID == "" || rec.Token == "" || rec.Boot != r.boot || rec.Held && !warden.IsHeld(d.path) {
 		return false
 	}
 	alive := isProcess(rec.WardenPID, rec.WardenStart)

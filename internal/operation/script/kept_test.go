@@ -27,7 +27,8 @@ type life struct {
 	Root, Work, Name, Source string
 	Inputs                   map[string]any
 	Python                   string
-	Alone                    bool // without a warden
+	Alone                    bool          // without a warden
+	Lease                    time.Duration // from the beginning; 0: none
 }
 
 // beManagerThatDies runs a script and dies as kill -9 does.
@@ -47,8 +48,12 @@ func beManagerThatDies(spec string) {
 	host := newHost()
 	host.Resources[l.Name] = l.Source
 	ended := make(chan struct{})
+	req := l.request()
+	if l.Lease > 0 {
+		req.Lease = leaseFor(l.Lease)
+	}
 	go func() {
-		_, _ = r.Run(context.Background(), l.request(), host)
+		_, _ = r.Run(context.Background(), req, host)
 		close(ended)
 	}()
 	for {

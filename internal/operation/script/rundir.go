@@ -25,6 +25,7 @@ type runDir struct {
 	lived bool   // it is where the script worked
 	file  string // the name of the script in it, "" if there is none yet
 	token string // under which the script has its context; "" before it has one
+	held  bool   // it has a hold (see warden.Grant)
 	// settle lets the warden forget the process; nil: it doesn't know it.
 	settle func()
 }
@@ -42,6 +43,7 @@ const (
 // reserved are the names in a run directory that a script cannot have.
 var reserved = map[string]bool{
 	stdoutFile: true, stderrFile: true, pidFile: true, sessionFile: true, offsetFile: true, warden.EndingFile: true,
+	warden.HoldFile: true,
 }
 
 // ownPrefix begins the names of the run directories of this process, so that
@@ -131,6 +133,7 @@ type pidRecord struct {
 
 	// Of scripts that outlive the manager: who knows how they end, where their
 	// context is, and what was run.
+	Held        bool      `json:"held,omitempty"` // it may be taken up only while its hold lasts
 	WardenPID   int       `json:"warden_pid,omitempty"`
 	WardenStart uint64    `json:"warden_start,omitempty"`
 	Token       string    `json:"token,omitempty"`
@@ -150,7 +153,7 @@ func (d *runDir) beginRecord(r *Runner, req *operation.Request, cmd command) (*o
 	if r.keeper != nil {
 		rec.WardenPID, rec.WardenStart = r.keeper.identity()
 		rec.Token, rec.Command, rec.Directory, rec.Python = d.token, cmd.text, cmd.dir, cmd.python
-		rec.Began = time.Now()
+		rec.Began, rec.Held = time.Now(), d.held
 	}
 	data, err := json.Marshal(rec)
 	if err != nil {

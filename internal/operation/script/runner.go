@@ -260,7 +260,11 @@ func (r *Runner) Run(ctx context.Context, req *operation.Request, host operation
 		return nil, err
 	}
 	result, err := r.runScript(ctx, req, host, in, dir, path)
-	if !errors.Is(err, errLeft) {
+	switch {
+	case errors.Is(err, operation.ErrLeft):
+	case errors.Is(err, operation.ErrLapsed):
+		r.discard(dir)
+	default:
 		r.leave(ctx, req.TaskID, dir)
 	}
 	return result, err

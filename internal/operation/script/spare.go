@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"windlass/internal/operation/warden"
 )
 
 // spares are run directories that were used and are used again, with the files
@@ -87,9 +89,9 @@ func emptied(dir, script string) bool {
 		switch e.Name() {
 		case stdoutFile, stderrFile:
 			err = emptyOutput(path)
-		case pidFile:
+		case pidFile, warden.HoldFile:
 			// Not to nothing: what is cut to nothing and written again is brought to
-			// disk at once by some file systems. This reads as no record, too.
+			// disk at once by some file systems. This reads as no record, or no hold, too.
 			err = os.Truncate(path, 1)
 		case script:
 		default:
