@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -52,6 +51,7 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
+	l.renewForNextLife()
 	for _, r := range s.runs() {
 		r.stop(errStopping)
 	}
@@ -177,8 +177,7 @@ func (l *loop) takeOver(ctx context.Context) error {
 	}
 	var mine []store.Execution
 	for _, e := range active {
-		name, _, _ := strings.Cut(e.Owner, ownerSeparator)
-		if e.Owner != "" && (l.s.cfg.Alone || name == l.s.cfg.ManagerName) {
+		if e.Owner != "" && l.s.Owns(e) {
 			mine = append(mine, e)
 		}
 	}

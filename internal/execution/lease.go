@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"windlass/internal/store"
@@ -12,16 +13,37 @@ import (
 // Leases are written and judged by the database's clock alone, and their holders
 // count by their own monotonic one, from before the write was sent: so a holder
 // stops before anybody else may begin, whatever the clocks of their machines say.
-// The parts that a holder leaves unused are for clocks that go a little faster.
-const leaseParts = 10
+// What a holder leaves unused is for its operations to end in (see
+// child.HurriedGrace), for machines that are slow at it, and for clocks that go a
+// little faster.
+const leaseParts, unusedParts = 10, 3
 
 // lease is what a claim made or renewed now gets.
 func (s *Service) lease() store.Lease { return s.cfg.Clock.Lease(s.cfg.Timing.Lease) }
 
-// heldUntil is until when a claim holds, by this machine's clock, whose making or
-// renewing is sent now.
-func (s *Service) heldUntil() time.Time {
-	return s.cfg.Clock.Own().Add(s.cfg.Timing.Lease - s.cfg.Timing.Lease/leaseParts)
+// held is until when a claim is relied on, by both clocks of this machine.
+type held struct {
+	own time.Time     // Clock.Own
+	up  time.Duration // Config.Uptime
+}
+
+// heldUntil is until when a claim is relied on whose making or renewing is sent now.
+func (s *Service) heldUntil() held {
+	used := s.cfg.Timing.Lease - s.cfg.Timing.Lease/leaseParts*unusedParts
+	return held{s.cfg.Clock.Own().Add(used), s.cfg.Uptime() + used}
+}
+
+// hold moves on until when the claim is relied on.
+func (r *run) hold(until held) {
+	r.held.Store(&until.own)
+	r.lease.Prolong(until.up)
+}
+
+// Owns tells whether the claim on an execution is this manager's, of this life or
+// a former one, or whether nobody else could have one.
+func (s *Service) Owns(e store.Execution) bool {
+	name, _, _ := strings.Cut(e.Owner, ownerSeparator)
+	return s.cfg.Alone || name == s.cfg.ManagerName
 }
 
 // HeldUntil tells until when no other manager can have taken the execution from
@@ -121,7 +143,7 @@ func (l *loop) renewOnce(ctx context.Context) (again time.Duration) {
 	}
 	for _, r := range runs {
 		if holds[r.e.ID] {
-			r.held.Store(&until)
+			r.hold(until)
 		} else {
 			r.stop(errLost)
 		}
@@ -131,7 +153,7 @@ func (l *loop) renewOnce(ctx context.Context) (again time.Duration) {
 
 // left is how long the first of the claims still holds.
 func (l *loop) left(runs []*run) time.Duration {
-	first := l.s.heldUntil()
+	first := l.s.heldUntil().own
 	for _, r := range runs {
 		if until := *r.held.Load(); until.Before(first) && !r.inside.Load() {
 			first = until
@@ -164,5 +186,16 @@ func (l *loop) notRenewed(ctx context.Context, runs []*run, err error) (again ti
 	if len(runs) == 0 {
 		return s.cfg.Timing.Renew
 	}
-	return max(0, min(s.cfg.Timing.Renew, l.left(runs)))
+	return max(0, min(s.cfg.Timing.Renew/4, l.left(runs)))
+}
+
+// renewForNextLife gives the next life of this manager time to take up what goes
+// on without it.
+func (l *loop) renewForNextLife() {
+	const atMost = 2 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), atMost)
+	defer cancel()
+	if !l.s.cfg.Alone {
+		l.renewOnce(ctx)
+	}
 }

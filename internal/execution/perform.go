@@ -28,9 +28,9 @@ var _ graph.Performer = performer{}
 
 func (p performer) Perform(ctx context.Context, t *graph.Task, started func()) (any, error) {
 	// A kill also reaches what a forced cancel has left running before.
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(p.r.operations, cancel)()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(p.r.operations, func() { cancel(context.Cause(p.r.operations)) })()
 	defer p.r.under.begin(t, "it runs", p.r.s.now())()
 
 	result, err := p.r.performGuarded(ctx, t, started)
@@ -92,7 +92,14 @@ func (r *run) perform1(ctx context.Context, t *graph.Task, started func()) (any,
 		}
 		started()
 	})}
-	return runner.Run(ctx, req, host)
+	result, err := runner.Run(ctx, req, host)
+	switch {
+	case errors.Is(err, operation.ErrLeft):
+		r.outlived.Store(true)
+	case errors.Is(err, operation.ErrLapsed):
+		r.stop(errLost)
+	}
+	return result, err
 }
 
 // runnerOf returns what runs the operations of a plugin, nil for none.
@@ -115,6 +122,9 @@ func (r *run) request(ctx context.Context, t *graph.Task, p *workflow.OperationP
 		Timeout: time.Duration(p.Timeout * float64(time.Second)), TimeoutRecoverable: p.TimeoutRecoverable,
 		Resume: t.Resume, Self: operation.Subject{NodeID: p.NodeID, InstanceID: p.InstanceID},
 		Token: r.token, RestURL: r.s.cfg.RestURL,
+	}
+	if !r.s.cfg.Alone {
+		req.Lease = r.lease
 	}
 	if req.Timeout == 0 && !byWorkflow(t) {
 		req.Timeout = r.s.cfg.OperationTimeout

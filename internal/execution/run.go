@@ -9,13 +9,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"windlass/internal/operation"
 	"windlass/internal/store"
 	"windlass/internal/workflow"
 )
 
 // Why a run has to stop before its workflow has ended.
 var (
-	errLost     = errors.New("the claim was lost")
+	errLost     = fmt.Errorf("the claim was lost: %w", operation.ErrLapsed)
 	errStopping = errors.New("the manager stops")
 	errEnded    = errors.New("the execution was ended from outside")
 )
@@ -25,7 +26,8 @@ type run struct {
 	s     *Service
 	e     store.Execution // as it was when claimed
 	fence store.Fence
-	token string // of the execution, plain
+	lease *operation.Lease // ends as held does; see Config.Uptime
+	token string           // of the execution, plain
 	book  *logbook
 
 	// ctx ends when the run has to stop; its cause is one of the errors above.
@@ -46,13 +48,14 @@ type run struct {
 	writing    chan struct{}             // has a value while somebody writes: writes keep the order of what they tell
 	left       sync.WaitGroup            // operations that a forced cancel left to end
 	leaves     atomic.Bool               // there are some
+	outlived   atomic.Bool               // there are operations that go on though the manager stops
 	held       atomic.Pointer[time.Time] // until when the claim surely holds, by this machine's clock
 	inside     atomic.Bool               // a transaction that has the execution's row is under way
 	concluded  atomic.Bool               // the end is being stored, and operations are left to run
 	done       chan struct{}             // closed when nothing of the run is left
 }
 
-func (s *Service) newRun(ctx context.Context, e store.Execution, token string, held time.Time) *run {
+func (s *Service) newRun(ctx context.Context, e store.Execution, token string, held held) *run {
 	r := &run{s: s, e: e, fence: store.Fence{ExecutionID: e.ID, Epoch: e.Epoch}, token: token, book: newLogbook(), done: make(chan struct{})}
 	// What is under way is finished or interrupted in order when the manager
 	// stops, so its end is told by cause and not by the context of Run.
@@ -62,7 +65,8 @@ func (s *Service) newRun(ctx context.Context, e store.Execution, token string, h
 	r.operations, r.stopOperations = context.WithCancel(r.ctx)
 	r.writing = make(chan struct{}, 1)
 	r.pause.set(e.IsPaused())
-	r.held.Store(&held)
+	r.lease = operation.NewLease(held.up)
+	r.held.Store(&held.own)
 	return r
 }
 
@@ -169,6 +173,9 @@ func (r *run) conclude(outcome error) {
 	switch {
 	case errors.Is(cause, errLost):
 		return
+	case errors.Is(cause, errStopping) && r.outlived.Load() && !r.s.cfg.Alone:
+		// The claim stays: nobody else may run what goes on without its manager.
+		err = r.flush(ctx)
 	case errors.Is(cause, errStopping), errors.Is(cause, errEnded):
 		err = r.letGo(ctx)
 	case errors.Is(outcome, store.ErrUnavailable):
@@ -334,9 +341,9 @@ func (h systemHost) Write(ctx context.Context, fn func(tx store.Tx) error) error
 			return err
 		}
 		until := r.s.heldUntil()
-		held, err := tx.RenewLeases(ctx, r.s.owner, []store.Fence{r.fence}, r.s.lease())
-		if err == nil && len(held) > 0 {
-			r.held.Store(&until)
+		kept, err := tx.RenewLeases(ctx, r.s.owner, []store.Fence{r.fence}, r.s.lease())
+		if err == nil && len(kept) > 0 {
+			r.hold(until)
 		}
 		return err
 	})

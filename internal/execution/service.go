@@ -70,6 +70,10 @@ type Config struct {
 	Timing Timing
 	// Clock is the time that the managers share; nil makes one.
 	Clock *store.Clock
+	// Uptime is the clock that operations' leases end by: it goes on while the
+	// machine sleeps. Runners that heed them know it as warden.Uptime. nil goes
+	// with Clock.Own.
+	Uptime func() time.Duration
 	// Logger hears of what concerns the manager's operator; nil drops it.
 	Logger *slog.Logger
 }
@@ -158,6 +162,10 @@ func New(cfg Config) (*Service, error) {
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = store.NewClock(cfg.Store)
+	}
+	if cfg.Uptime == nil {
+		began := cfg.Clock.Own()
+		cfg.Uptime = func() time.Duration { return cfg.Clock.Own().Sub(began) }
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

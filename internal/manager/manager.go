@@ -29,6 +29,7 @@ import (
 	"windlass/internal/operation/python"
 	"windlass/internal/operation/script"
 	"windlass/internal/operation/stdio"
+	"windlass/internal/operation/warden"
 	"windlass/internal/rest"
 	"windlass/internal/snapshot"
 	"windlass/internal/store"
@@ -63,7 +64,8 @@ type Config struct {
 	OperationTimeout time.Duration
 	// Warden is this program's command line to watch over scripts, so that they
 	// outlive the manager (see package warden); nil: they end with it. On a shared
-	// database it is not used: another manager takes their executions over.
+	// database, where another manager takes their executions over, they do so until
+	// shortly before that may be.
 	Warden  []string
 	Version string
 	Logger  *slog.Logger // nil: none
@@ -187,11 +189,7 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 			return err
 		}
 	}
-	scripts := script.Config{Root: filepath.Join(m.config.DataDir, "run"), Logger: m.log}
-	if m.config.Database == "" {
-		scripts.Warden = m.config.Warden
-	}
-	m.scripts, err = script.New(scripts)
+	m.scripts, err = script.New(script.Config{Root: filepath.Join(m.config.DataDir, "run"), Logger: m.log, Warden: m.config.Warden})
 	if err != nil {
 		return err
 	}
@@ -248,7 +246,7 @@ func (m *Manager) assemble(ctx context.Context, users *access.Service) error {
 		Announce:        m.hooks.Announce,
 		Replanned:       catalog.Replanned, Schedules: catalog.Schedules,
 		RestURL: m.url(), OperationTimeout: m.config.OperationTimeout,
-		Logger: m.log,
+		Uptime: warden.Uptime, Logger: m.log,
 	})
 	if err != nil {
 		return err

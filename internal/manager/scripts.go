@@ -28,7 +28,8 @@ func (m *Manager) reapScripts(ctx context.Context) error {
 	return err
 }
 
-// isUnderWay tells whether an operation has begun and its execution goes on.
+// isUnderWay tells whether an operation has begun and its execution goes on and
+// is this manager's to go on with.
 func (m *Manager) isUnderWay(ctx context.Context, taskID string) (bool, error) {
 	op, err := m.store.GetOperation(ctx, taskID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -46,7 +47,7 @@ func (m *Manager) isUnderWay(ctx context.Context, taskID string) (bool, error) {
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
-	return err == nil && !e.Status.IsEnd(), err
+	return err == nil && !e.Status.IsEnd() && m.executions.Owns(e), err
 }
 
 // reviewScripts ends scripts that nothing has taken up once their executions

@@ -1,9 +1,13 @@
 package child
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"syscall"
 	"time"
+
+	"windlass/internal/operation"
 )
 
 // info is what is known of a process.
@@ -40,6 +44,19 @@ func (p Process) HasEnded() bool {
 	default:
 		return false
 	}
+}
+
+// HurriedGrace is how long a process may take to end by itself whose manager may
+// not be the only one to run it any more.
+const HurriedGrace = 2 * time.Second
+
+// Grace is how long a process may take to end by itself when ctx has ended: less
+// than usual if that is for a lease that has lapsed.
+func Grace(ctx context.Context, usual time.Duration) time.Duration {
+	if errors.Is(context.Cause(ctx), operation.ErrLapsed) {
+		return min(usual, HurriedGrace)
+	}
+	return usual
 }
 
 // Stop ends a process, its group, and whatever else it started: it asks first,

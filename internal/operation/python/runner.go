@@ -211,7 +211,7 @@ func (r *Runner) watch(ctx context.Context, c *forked, run string, limit time.Du
 			if c.process(run).HasEnded() {
 				return ending{status: c.status, lost: c.lost}
 			}
-			c.process(run).Stop(r.cfg.Grace, r.cfg.Logger, func() { out.Poll() })
+			c.process(run).Stop(child.Grace(ctx, r.cfg.Grace), r.cfg.Logger, func() { out.Poll() })
 			return ending{canceled: context.Cause(ctx)}
 		}
 	}

@@ -93,7 +93,7 @@ const (
 )
 
 func (r *Runner) watch(ctx context.Context, p child.Process, s *talk, said <-chan struct{}) ending {
-	stop := func() { p.Stop(r.cfg.Grace, r.cfg.Logger, func() { s.out.Poll() }) }
+	stop := func() { p.Stop(child.Grace(ctx, r.cfg.Grace), r.cfg.Logger, func() { s.out.Poll() }) }
 	var timeout, late <-chan time.Time
 	if s.req.Timeout > 0 {
 		timer := time.NewTimer(s.req.Timeout)

@@ -13,10 +13,6 @@ import (
 // It is no timer: those stand still while the machine sleeps.
 const lookEvery = 100 * time.Millisecond
 
-// AskedFor is how long a process whose hold has lapsed may take to end by itself.
-// Twice as long after the end of its hold it is dead.
-const AskedFor = 2 * time.Second
-
 // guard ends processes whose holds lapse, until over is closed.
 func (w *warden) guard(over <-chan struct{}) {
 	var ending sync.WaitGroup
@@ -76,5 +72,5 @@ func (w *warden) lapsed() []*child {
 // end ends a process and all that it has started.
 func (c *child) end() {
 	p := processes.Process{PID: c.pid, Run: c.run, Ended: c.gone}
-	p.Stop(AskedFor, slog.New(slog.NewTextHandler(io.Discard, nil)), func() {})
+	p.Stop(processes.HurriedGrace, slog.New(slog.NewTextHandler(io.Discard, nil)), func() {})
 }
