@@ -1,6 +1,8 @@
 """Runs one workflow, in a child of a worker."""
+import json
 import os
 import sys
+import tempfile
 import time
 
 from cloudify import _duplex, _script, exceptions, state, utils
@@ -128,6 +130,18 @@ def _call(ctx):
     return function(**parameters)
 
 
+def _content(ctx, path):
+    scheme, separator, rest = path.partition('://')
+    if separator and scheme == 'file':
+        with open(rest, 'rb') as script:
+            return script.read()
+    if separator and scheme in ('http', 'https'):
+        from urllib.request import urlopen
+        with urlopen(path, timeout=60) as answer:
+            return answer.read()
+    return ctx.get_resource(path)
+
+
 def _run_script(ctx):
     """A workflow that is a script: it runs with its parameters at hand."""
     if ctx.resume:
@@ -139,13 +153,20 @@ def _run_script(ctx):
             'Only provide script_path or script_source, not both' if path
             else 'Either script_path or script_source must be provided')
     if source is None:
-        source = ctx.get_resource(path).decode('utf-8')
+        source = _content(ctx, path).decode('utf-8')
     else:
         import textwrap
         path, source = 'workflow.py', textwrap.dedent(source)
     main_module = type(sys)('__main__')
     main_module.__file__ = path
     sys.modules['__main__'] = main_module
-    # The parameters without those of the script are what it sees.
-    with state.current_workflow_ctx.push(ctx, ctx.parameters):
-        exec(compile(source, path, 'exec'), main_module.__dict__)
+    # The parameters without those of the script are what it sees. Scripts that were
+    # made for a dispatcher find them in the folder that it names, too.
+    with tempfile.TemporaryDirectory(prefix='task-') as folder:
+        with open(os.path.join(folder, 'input.json'), 'w') as message:
+            json.dump({'cloudify_context': {'type': 'workflow', 'execution_id': ctx.execution_id,
+                                            'workflow_id': ctx.workflow_id},
+                       'args': [], 'kwargs': dict(ctx.parameters)}, message)
+        sys.argv[1:] = [folder]
+        with state.current_workflow_ctx.push(ctx, ctx.parameters):
+            exec(compile(source, path, 'exec'), main_module.__dict__)
