@@ -143,7 +143,7 @@ func (r *run) taskEvent(t *graph.Task) (store.Event, bool) {
 	if t.State == graph.Sending && byWorkflow(t) {
 		return store.Event{}, false // it is sent nowhere
 	}
-	eventType, text := workflow.EventText(t)
+	eventType, text := workflow.EventText(t, r.e.IsDryRun)
 	if text == "" || !t.SendEvents && t.State != graph.Failed {
 		return store.Event{}, false
 	}

@@ -505,7 +505,7 @@ func TestDryRun(t *testing.T) {
 	}
 	events := eventsOf(t, st, e.ID)
 	if !inOrder(events, "workflow_started   Starting 'install' workflow execution (dry run)",
-		"task_succeeded d-app_a00001 create Task succeeded 'app.create' (dry run)",
+		"task_started   Subgraph started 'install_d-app_a00001' (dry run)", "task_succeeded d-app_a00001 create Task succeeded 'app.create' (dry run)",
 		"workflow_succeeded   'install' workflow execution succeeded (dry run)") {
 		t.Errorf("events:\n%s", strings.Join(events, "\n"))
 	}

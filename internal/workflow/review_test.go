@@ -169,7 +169,7 @@ func TestRelationshipSubgraphsSendEvents(t *testing.T) {
 // Event texts as the original writes them.
 func TestEventTextsOfSubgraphs(t *testing.T) {
 	t.Parallel()
-	_, text := EventText(&graph.Task{Kind: graph.Subgraph, Name: "install_a", State: graph.Failed, Failure: &graph.Failure{Message: "broken"}})
+	_, text := EventText(&graph.Task{Kind: graph.Subgraph, Name: "install_a", State: graph.Failed, Failure: &graph.Failure{Message: "broken"}}, false)
 	if text != "Subgraph failed 'install_a'" {
 		t.Errorf("got %q", text)
 	}

@@ -182,8 +182,9 @@ func (b *builder) relationshipOperation(source, target *Instance, r plan.Relatio
 	return b.task(self, related, name, op, nil, false)
 }
 
-// EventText is the message of a task's event, or "" if its state has none.
-func EventText(t *graph.Task) (eventType, text string) {
+// EventText is the message of a task's event, or "" if its state has none. In a
+// dry run those of subgraphs say so, as those of operations do by their kind.
+func EventText(t *graph.Task, isDryRun bool) (eventType, text string) {
 	word := "Task"
 	if t.Kind == graph.Subgraph {
 		word = "Subgraph"
@@ -208,7 +209,7 @@ func EventText(t *graph.Task) (eventType, text string) {
 	if t.Failure != nil && t.Kind != graph.Subgraph && (t.State == graph.Failed || t.State == graph.Rescheduled) {
 		text += " -> " + t.Failure.Message
 	}
-	if t.Kind == graph.DryRun {
+	if t.Kind == graph.DryRun || isDryRun && t.Kind == graph.Subgraph {
 		text += " (dry run)"
 	}
 	if t.CurrentRetries > 0 {
