@@ -130,8 +130,12 @@ func (h workflowHost) modifications(ctx context.Context, from store.Reader, of .
 }
 
 // Modification implements workflow.Modifier.
-func (h workflowHost) Modification(ctx context.Context) (*workflow.Modification, error) {
-	mine, err := h.modifications(ctx, h.r.s.store, store.Filter{Field: "execution_id", Values: []string{h.r.e.ID}})
+func (h workflowHost) Modification(ctx context.Context, id string) (*workflow.Modification, error) {
+	of := []store.Filter{{Field: "execution_id", Values: []string{h.r.e.ID}}}
+	if id != "" {
+		of = append(of, store.Filter{Field: "id", Values: []string{id}})
+	}
+	mine, err := h.modifications(ctx, h.r.s.store, of...)
 	if err != nil || len(mine) == 0 {
 		return nil, err
 	}

@@ -47,9 +47,9 @@ type Host interface {
 // Modifier changes how many instances a deployment has, in two steps: instances
 // come when the modification starts, and go when it ends.
 type Modifier interface {
-	// Modification returns the modification that this execution has started, or
-	// nil if it has none yet.
-	Modification(ctx context.Context) (*Modification, error)
+	// Modification returns the modification with the id that this execution has
+	// started, or the latest one without an id; nil if there is none.
+	Modification(ctx context.Context, id string) (*Modification, error)
 	// StartModification plans the changes, by name of node or scaling group, and
 	// adds the new instances. It is refused while another modification of the
 	// deployment is under way. In a dry run it only works out what would change.

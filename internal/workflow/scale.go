@@ -153,7 +153,7 @@ func readDelta(v any) (int, error) {
 // modification starts the modification, or returns the one that this execution
 // has started before it was interrupted. The deployment is as it is after that.
 func (r scaleRequest) modification(ctx context.Context, h Host) (*Modification, *Deployment, error) {
-	m, err := h.Modification(ctx)
+	m, err := h.Modification(ctx, "")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -90,7 +90,7 @@ func (s *stage) ChangeSystem(_ context.Context, changes ...SystemChange) error {
 	return nil
 }
 
-func (s *stage) Modification(context.Context) (*Modification, error) { return s.mine, nil }
+func (s *stage) Modification(context.Context, string) (*Modification, error) { return s.mine, nil }
 
 func (s *stage) StartModification(_ context.Context, changes map[string]topology.Change) (*Modification, error) {
 	for name, c := range changes {

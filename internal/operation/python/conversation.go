@@ -356,7 +356,7 @@ func (s *conversation) modification(method string, p map[string]any) (any, error
 		if err != nil {
 			return nil, err
 		}
-		if own, err := s.host.Modification(s.ctx); err == nil && own != nil && !own.Ended {
+		if own, err := s.host.Modification(s.ctx, ""); err == nil && own != nil && !own.Ended {
 			list = append(list, own)
 		}
 		described := make([]any, len(list))
@@ -365,7 +365,7 @@ func (s *conversation) modification(method string, p map[string]any) (any, error
 		}
 		return described, nil
 	}
-	if own, err := s.host.Modification(s.ctx); err != nil {
+	if own, err := s.host.Modification(s.ctx, ""); err != nil {
 		return nil, err
 	} else if own != nil && !own.Ended {
 		return s.describeModification(own), nil // the workflow runs again after a crash

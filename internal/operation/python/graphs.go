@@ -10,6 +10,7 @@ import (
 
 	"windlass/internal/graph"
 	"windlass/internal/operation"
+	"windlass/internal/topology"
 	"windlass/internal/value"
 	"windlass/internal/workflow"
 )
@@ -464,6 +465,46 @@ func (p part) Resumed(ctx context.Context, name string, amend func(*graph.Graph)
 func (p part) Once(ctx context.Context, name string, decide func() (any, error)) (any, error) {
 	return p.Host.Once(ctx, p.prefix+name, decide)
 }
+
+// Modification is that of this part: the parts of a workflow may start one each,
+// one after the other. The one under way whose start was not noted yet, since
+// the manager ended, is of the part that asks.
+func (p part) Modification(ctx context.Context, id string) (*workflow.Modification, error) {
+	if id != "" {
+		return p.Host.Modification(ctx, id)
+	}
+	noted, err := p.Once(ctx, modificationNote, func() (any, error) {
+		m, err := p.Host.Modification(ctx, "")
+		if err != nil {
+			return nil, err
+		}
+		if m == nil || m.Ended {
+			return nil, errNothingKept
+		}
+		return m.ID, nil
+	})
+	if errors.Is(err, errNothingKept) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	started, _ := noted.(string)
+	return p.Host.Modification(ctx, started)
+}
+
+// StartModification notes which modification the part has started.
+func (p part) StartModification(ctx context.Context, changes map[string]topology.Change) (*workflow.Modification, error) {
+	m, err := p.Host.StartModification(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	_, err = p.Once(ctx, modificationNote, func() (any, error) { return m.ID, nil })
+	return m, err
+}
+
+// modificationNote is where a part notes its modification.
+const modificationNote = "modification"
 
 // liveWorkflows are the workflows that run now, by execution.
 type liveWorkflows struct {
