@@ -64,7 +64,8 @@ func missingSecret(err error, v any) bool {
 }
 
 // EvaluateFunctions evaluates the functions in payload. The scope may name, as
-// self, source and target, the instances that stand for SELF, SOURCE and TARGET.
+// self, source and target, the instances that stand for SELF, SOURCE and TARGET,
+// and as node the node that the payload belongs to.
 func (s *Service) EvaluateFunctions(
 	ctx context.Context, tenant, deployment string, payload, scope map[string]any,
 ) (map[string]any, error) {
@@ -77,7 +78,7 @@ func (s *Service) EvaluateFunctions(
 		return id
 	}
 	v, err := s.evaluator.Evaluate(ctx, d.Tenant, d.ID, value.CopyMap(payload),
-		functions.Scope{Self: name("self"), Source: name("source"), Target: name("target")})
+		functions.Scope{Self: name("self"), Source: name("source"), Target: name("target"), Node: name("node")})
 	if err != nil {
 		if problem.All(err) == nil && ctx.Err() != nil {
 			return nil, ctx.Err()

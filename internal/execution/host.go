@@ -41,7 +41,7 @@ func (h *operationHost) node(ctx context.Context, s operation.Subject) (operatio
 	if err != nil {
 		return operation.Node{}, err
 	}
-	properties, err := h.r.evaluateMap(ctx, n.Properties, functions.Scope{Self: s.InstanceID})
+	properties, err := h.r.evaluateMap(ctx, n.Properties, functions.Scope{Self: s.InstanceID, Node: n.ID})
 	if err != nil {
 		return operation.Node{}, fmt.Errorf("evaluate the properties of node %s: %w", n.ID, err)
 	}

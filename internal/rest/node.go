@@ -89,9 +89,9 @@ func (s *server) displayNames(r *request) func(tenant, id string) string {
 
 // evaluateNode replaces the functions in a node's properties by their values.
 func (s *server) evaluateNode(r *request, n *node) error {
-	scope := object{"self": r.query.Get("_instance_context")}
-	if scope["self"] == "" {
-		delete(scope, "self")
+	scope := object{"node": n.ID}
+	if instance := r.query.Get("_instance_context"); instance != "" {
+		scope["self"] = instance
 	}
 	properties, err := s.Catalog.EvaluateFunctions(r.Context(), n.Tenant, n.DeploymentID, mapOrEmpty(n.Properties).(object), scope)
 	if err != nil {

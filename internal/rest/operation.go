@@ -16,7 +16,7 @@ var operationShape = shape[store.Operation]{name: "Operation", fields: []field[s
 	{"created_at", moment, func(o store.Operation) any { return date(o.CreatedAt) }},
 	{"dependencies", list, func(o store.Operation) any { return array(o.Dependencies) }},
 	{"type", text, func(o store.Operation) any { return o.Type }},
-	{"parameters", dict, func(o store.Operation) any { return mapOrEmpty(o.Parameters) }},
+	{"parameters", dict, func(o store.Operation) any { return mapOrEmpty(operationParameters(o)) }},
 	{"tasks_graph_id", text, func(o store.Operation) any { return o.GraphID }},
 	{"manager_name", text, func(o store.Operation) any { return orNull(o.ManagerName) }},
 	{"agent_name", text, func(o store.Operation) any { return orNull(o.AgentName) }},

@@ -19,7 +19,7 @@ func Evaluate(ctx context.Context, payload any, scope Scope, state State) (any, 
 }
 
 func runPlace(scope Scope) place {
-	at := place{run: scope, path: path("payload")}
+	at := place{run: scope, node: scope.Node, path: path("payload")}
 	if scope.Path != "" {
 		at.path = path(scope.Path)
 	}

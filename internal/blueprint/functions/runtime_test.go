@@ -101,6 +101,8 @@ func TestEvaluate(t *testing.T) {
 		{`{"get_attribute": ["vm", "mine"]}`, functions.Scope{Self: "web_1"}, `"1.1.1.1"`},
 		{`{"get_attribute": ["db", "x"]}`, functions.Scope{Self: "web_2"}, "!FunctionEvaluationError"},
 		{`{"get_attribute": ["db", "x"]}`, none, "!FunctionEvaluationError"},
+		{`{"get_attribute": ["db", "x"]}`, functions.Scope{Self: "db_2"}, "!FunctionEvaluationError"},
+		{`{"get_attribute": ["db", "x"]}`, functions.Scope{Self: "db_2", Node: "db"}, `2`},
 		{`{"get_attribute": ["db", "x"]}`, outputs, `"<ERROR: Unable to evaluate get_attribute function: More than one node instance found for node \"db\". Cannot resolve a node instance unambiguously.>"`},
 		{`{"get_attribute": ["none", "x"]}`, outputs, `"<ERROR: Unable to evaluate get_attribute function: Node none has no instances.>"`},
 		{`{"get_attribute": ["cache", "x"]}`, functions.Scope{Self: "app_2"}, `"two"`},

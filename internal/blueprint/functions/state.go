@@ -62,6 +62,10 @@ type Scope struct {
 	Source string // node instance id; with Target: within a relationship
 	Target string
 
+	// Node is the node that the payload belongs to: where it speaks of that node
+	// by name, the instance Self is meant, however many there are.
+	Node string
+
 	// Outputs makes a get_attribute for which no single instance can be named
 	// give a text that tells so, <ERROR: message>, and not an error.
 	Outputs bool
