@@ -24,7 +24,7 @@ var pluginColumns = []string{
 }
 
 func (a *app) pluginsCommand() *cobra.Command {
-	return group("plugins", "Packages with operations and workflows",
+	g := group("plugins", "Packages with operations and workflows",
 		a.uploadPluginCommand(), a.validatePluginCommand(), a.initPluginCommand(), a.testPluginCommand(),
 		a.lister("list", "List plugins", "/plugins", "Plugins:", fixed(pluginColumns), nil, shownPlugin),
 		leaf("get ID", "Show a plugin", cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
@@ -51,6 +51,13 @@ func (a *app) pluginsCommand() *cobra.Command {
 			a.say("Plugin `%s` was set to %s", args[0], args[1])
 			return nil
 		}),
+		leaf("set-global ID", "Make a plugin visible to all tenants", cobra.ExactArgs(1), func(c *cobra.Command, args []string) error {
+			if _, err := a.request(c, http.MethodPatch, pluginPath(args[0])+"/set-visibility", object{"visibility": "global"}); err != nil {
+				return err
+			}
+			a.say("Plugin `%s` was set to global", args[0])
+			return nil
+		}),
 		leaf("set-owner ID USER", "Give a plugin to another user", cobra.ExactArgs(2), func(c *cobra.Command, args []string) error {
 			if _, err := a.request(c, http.MethodPatch, pluginPath(args[0]), object{"creator": args[1]}); err != nil {
 				return err
@@ -59,7 +66,12 @@ func (a *app) pluginsCommand() *cobra.Command {
 			return nil
 		}),
 		a.downloadPluginCommand(), a.deletePluginCommand(), a.updatePluginsCommand(), a.pluginsUpdatesCommand(), a.pluginsUpdateCommand(),
+		a.downloadPluginYAMLCommand(), a.uploadBundleCommand(),
 	)
+	for _, gift := range pluginGifts {
+		g.AddCommand(a.pluginGiftCommand(gift))
+	}
+	return g
 }
 
 func pluginPath(id string) string { return "/plugins/" + url.PathEscape(id) }
@@ -189,6 +201,31 @@ func addFile(form *multipart.Writer, field, path string) error {
 
 func (a *app) downloadPluginCommand() *cobra.Command {
 	return a.download("Plugin", "Download a plugin's archive", 0o644, func(id string) string { return pluginPath(id) + "/archive" })
+}
+
+func (a *app) downloadPluginYAMLCommand() *cobra.Command {
+	c := a.download("Plugin yaml", "Download a plugin's document for blueprints", 0o644, func(id string) string { return pluginPath(id) + "/yaml" })
+	c.Use, c.Aliases = "download-yaml ID", []string{"download_yaml"}
+	return c
+}
+
+// uploadBundleCommand uploads a file with many plugins, which upload does, too.
+func (a *app) uploadBundleCommand() *cobra.Command {
+	var path string
+	c := leaf("bundle-upload [PATH|URL]", "Upload a bundle of plugins", cobra.MaximumNArgs(1), nil)
+	upload := a.uploadPluginCommand()
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if path != "" {
+			args = append(args, path)
+		}
+		if len(args) != 1 {
+			return usageError{errors.New("name the bundle of plugins")}
+		}
+		upload.SetContext(c.Context())
+		return upload.RunE(c, args)
+	}
+	c.Flags().StringVarP(&path, "path", "p", "", "the bundle, as with the original's command")
+	return c
 }
 
 func (a *app) deletePluginCommand() *cobra.Command {

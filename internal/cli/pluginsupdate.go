@@ -151,7 +151,13 @@ func (a *app) updateAllPlugins(c *cobra.Command, o pluginsUpdate) error {
 }
 
 func (a *app) pluginsUpdatesCommand() *cobra.Command {
-	c := a.lister("list-updates", "List the updates of plugins", "/plugins-updates", "Plugins updates:", fixed(pluginsUpdateColumns), nil, nil)
+	var blueprint string
+	c := a.lister("list-updates", "List the updates of plugins", "/plugins-updates", "Plugins updates:", fixed(pluginsUpdateColumns), func(q url.Values) {
+		if blueprint != "" {
+			q.Set("blueprint_id", blueprint)
+		}
+	}, nil)
+	c.Flags().StringVarP(&blueprint, "blueprint-id", "b", "", "only those of a blueprint")
 	c.Aliases = []string{"history", "list_updates"}
 	return c
 }
