@@ -146,6 +146,14 @@ func describe(p *store.Plugin, m *plugin.Metadata) error {
 			return err
 		}
 	}
+	made, err := plugin.Older(m.YAML)
+	if err != nil {
+		return err
+	}
+	if made != nil {
+		p.YAMLNames = append(p.YAMLNames, made.Name)
+		p.YAMLFiles = append(p.YAMLFiles, store.PluginYAML{Name: made.Name, Text: string(made.Text)})
+	}
 	if p.PackageVersion == "" {
 		return invalidPlugin("The version of the package %s is not written in its archive plainly: "+
 			"write it into pyproject.toml or setup.cfg, or as package_version into plugin.yaml, or make a wagon of the plugin", p.PackageName)

@@ -11,6 +11,11 @@ import (
 // the form that clients of the original read.
 func operationParameters(o store.Operation) object {
 	task, _ := o.Parameters["task_kwargs"].(map[string]any)
+	if info := toldBy(task); info != nil && (o.Parameters["info"] == nil || o.Parameters["info"] == "") {
+		parameters := value.CopyMap(o.Parameters)
+		parameters["info"] = info
+		return parameters
+	}
 	kwargs, _ := task["kwargs"].(map[string]any)
 	stored, ok := kwargs["__cloudify_context"].(map[string]any)
 	if !ok {
@@ -23,6 +28,15 @@ func operationParameters(o store.Operation) object {
 	parameters := value.CopyMap(o.Parameters)
 	parameters["task_kwargs"] = task
 	return parameters
+}
+
+// toldBy is what a task without an operation tells of itself: its event, or the
+// state that it sets; nil if it has neither.
+func toldBy(task map[string]any) any {
+	if event := task["event"]; event != nil {
+		return event
+	}
+	return task["state"]
 }
 
 // operationContext tells of an operation as the original does. What is not in

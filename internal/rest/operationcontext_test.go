@@ -44,6 +44,11 @@ func TestOperationsContextIsTheOriginals(t *testing.T) {
 	if diff := cmp.Diff(any(theirs), shown(stored(theirs))); diff != "" {
 		t.Error(diff)
 	}
+	for _, task := range []map[string]any{{"event": "happened", "node_instance_id": "a_1"}, {"state": "happened"}} {
+		if got := operationParameters(store.Operation{Parameters: map[string]any{"task_kwargs": task, "info": ""}}); got["info"] != "happened" {
+			t.Errorf("%v tells %v", task, got["info"])
+		}
+	}
 	if got := operationParameters(store.Operation{Parameters: map[string]any{"info": "x"}}); got["info"] != "x" {
 		t.Errorf("a task without an operation became %v", got)
 	}
