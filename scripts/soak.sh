@@ -26,6 +26,9 @@ soak() { # FLAGS AND PACKAGES of go test
 
 soak -p 3 -timeout "$((seconds + 600))s" -run 'Kill|Simulation' ./test/crash ./internal/execution ./internal/graph
 
+# The rules of who may run, against their model, on both databases.
+SOAK=1 soak -timeout "$((seconds + 1200))s" -run 'RulesAgainstModel|AbsentDatabase' ./internal/execution -rapid.checks=$((10 * seconds))
+
 # Up to ten thousand operations through one Python worker, which must stay as it was.
 WINDLASS_TEST_OPERATIONS=$((seconds < 100 ? 100 * seconds : 10000)) soak -run ManyOperations ./internal/operation/python
 

@@ -12,6 +12,7 @@ import (
 
 	"windlass/internal/store"
 	"windlass/internal/store/sqlite"
+	"windlass/internal/store/storetest"
 )
 
 // kit is a Service on a real store, with a clock that the test moves.
@@ -23,7 +24,7 @@ type kit struct {
 
 func newKit(t *testing.T) *kit {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "windlass.db"))
+	db, err := sqlite.Open(t.Context(), storetest.SQLiteFile(t, filepath.Join(t.TempDir(), "windlass.db")))
 	if err != nil {
 		t.Fatal(err)
 	}

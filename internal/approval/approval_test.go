@@ -14,13 +14,14 @@ import (
 	"windlass/internal/operation/operationtest"
 	"windlass/internal/store"
 	"windlass/internal/store/sqlite"
+	"windlass/internal/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func newGate(t *testing.T) Gate {
 	t.Helper()
-	st, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"))
+	st, err := sqlite.Open(t.Context(), storetest.SQLiteFile(t, filepath.Join(t.TempDir(), "test.db")))
 	if err != nil {
 		t.Fatal(err)
 	}

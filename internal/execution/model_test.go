@@ -275,6 +275,9 @@ func compareWithModel(t *testing.T, open func() store.Store, shut func(store.Sto
 			}
 		}
 	}()
+	if sparse {
+		checks /= 3
+	}
 	var done atomic.Int64
 	rapid.Check(t, func(r *rapid.T) {
 		if done.Add(1) > checks && os.Getenv("SOAK") == "" {

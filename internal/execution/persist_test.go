@@ -14,6 +14,7 @@ import (
 	"windlass/internal/operation"
 	"windlass/internal/store"
 	"windlass/internal/store/sqlite"
+	"windlass/internal/store/storetest"
 )
 
 // fullStore takes no writes while its disk is full.
@@ -36,9 +37,9 @@ func (f *fullStore) WriteLocked(ctx context.Context, _ string, fn func(store.Tx)
 // However long the disk is full, what was done meanwhile is not done again.
 func TestFullDiskHoldsExecutionsUp(t *testing.T) {
 	t.Parallel()
-	dir := inMemory(t)
+	file := storetest.SQLiteFile(t, inMemory(t)+"/full.db")
 	synctest.Test(t, func(t *testing.T) {
-		st, err := sqlite.Open(t.Context(), dir+"/full.db")
+		st, err := sqlite.Open(t.Context(), file)
 		if err != nil {
 			t.Fatal(err)
 		}

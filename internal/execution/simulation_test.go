@@ -21,6 +21,7 @@ import (
 	"windlass/internal/operation"
 	"windlass/internal/store"
 	"windlass/internal/store/sqlite"
+	"windlass/internal/store/storetest"
 	"windlass/internal/workflow"
 )
 
@@ -49,8 +50,8 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	seeds := uint64(60)
-	if testing.Short() {
-		seeds = 20
+	if testing.Short() || sparse {
+		seeds = 12
 	}
 	end := time.Time{}
 	if text := os.Getenv("SOAK_SECONDS"); text != "" {
@@ -96,8 +97,8 @@ func (s *tallied) add(one tallied) {
 
 func runSeed(t *testing.T, seed uint64) (sum tallied) {
 	t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-		dir := inMemory(t)
-		synctest.Test(t, func(t *testing.T) { sum = newWorld(t, seed, dir).live() })
+		file := storetest.SQLiteFile(t, filepath.Join(inMemory(t), "sim.db"))
+		synctest.Test(t, func(t *testing.T) { sum = newWorld(t, seed, file).live() })
 	})
 	return sum
 }
@@ -142,12 +143,12 @@ type world struct {
 	cut   map[string]time.Time // when a cancel was asked for, by execution
 }
 
-func newWorld(t *testing.T, seed uint64, dir string) *world {
+func newWorld(t *testing.T, seed uint64, file string) *world {
 	w := &world{
 		t: t, seed: seed, sum: tallied{statuses: map[store.Status]int{}}, kept: map[string]string{}, done: map[string]bool{},
 		tries: map[string]int{}, busy: map[string]int{}, needs: map[string][]string{}, cut: map[string]time.Time{},
 	}
-	w.open(filepath.Join(dir, "sim.db"))
+	w.open(file)
 	t.Cleanup(func() {
 		if err := w.store.Close(); err != nil {
 			t.Error(err)

@@ -6,11 +6,12 @@ import (
 
 	"windlass/internal/store"
 	"windlass/internal/store/sqlite"
+	"windlass/internal/store/storetest"
 )
 
 func openStore(t *testing.T) store.Store {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "windlass.db"))
+	db, err := sqlite.Open(t.Context(), storetest.SQLiteFile(t, filepath.Join(t.TempDir(), "windlass.db")))
 	if err != nil {
 		t.Fatal(err)
 	}

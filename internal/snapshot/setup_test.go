@@ -37,7 +37,7 @@ type manager struct {
 var databases = map[string]func(t *testing.T) store.Store{
 	"sqlite": func(t *testing.T) store.Store {
 		return opened(t, func() (store.Store, error) {
-			return sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "windlass.db"))
+			return sqlite.Open(t.Context(), storetest.SQLiteFile(t, filepath.Join(t.TempDir(), "windlass.db")))
 		})
 	},
 	"postgres": func(t *testing.T) store.Store {
