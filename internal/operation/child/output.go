@@ -76,9 +76,17 @@ func (o *Output) poll() bool {
 		}
 	}
 	if any {
-		release(o.File, o.read)
+		o.giveBack()
 	}
 	return any
+}
+
+// giveBack gives back the disk space of what was read.
+func (o *Output) giveBack() {
+	const worthwhile = 1 << 20
+	if o.read >= worthwhile {
+		GiveBack(o.File, o.read)
+	}
 }
 
 func (o *Output) take(data []byte) {

@@ -17,51 +17,51 @@ func Attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// statProcess looks up a process; false if there is none.
-func statProcess(pid int) (info, bool) {
+// Stat looks up a process; false if there is none.
+func Stat(pid int) (Info, bool) {
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return info{}, false
+		return Info{}, false
 	}
 	// The name in it may hold anything, but ends at the last parenthesis.
 	end := bytes.LastIndexByte(data, ')')
 	if end < 0 {
-		return info{}, false
+		return Info{}, false
 	}
 	fields := strings.Fields(string(data[end+1:]))
 	const state, group, start = 0, 2, 19
 	if len(fields) <= start {
-		return info{}, false
+		return Info{}, false
 	}
-	p := info{pid: pid, dead: fields[state] == "Z" || fields[state] == "X"}
+	p := Info{PID: pid, Dead: fields[state] == "Z" || fields[state] == "X"}
 	var err2 error
-	p.group, err = strconv.Atoi(fields[group])
-	p.start, err2 = strconv.ParseUint(fields[start], 10, 64)
+	p.Group, err = strconv.Atoi(fields[group])
+	p.Start, err2 = strconv.ParseUint(fields[start], 10, 64)
 	return p, err == nil && err2 == nil
 }
 
-// findProcesses returns the living processes that are wanted, in one go
+// Find returns the living processes that are wanted, in one go
 // through all that there are.
-func findProcesses(w wanted) []info {
+func Find(w Wanted) []Info {
 	proc, err := os.Open("/proc")
 	if err != nil {
 		return nil
 	}
 	defer proc.Close()
 	names, _ := proc.Readdirnames(-1)
-	var found []info
+	var found []Info
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		p, ok := statProcess(pid)
-		if !ok || p.dead {
+		p, ok := Stat(pid)
+		if !ok || p.Dead {
 			continue
 		}
-		if p.run, ok = w.groups[p.group]; !ok {
-			p.run, ok = readMarker(pid)
-			ok = ok && w.runs[p.run]
+		if p.Run, ok = w.Groups[p.Group]; !ok {
+			p.Run, ok = readMarker(pid)
+			ok = ok && w.Runs[p.Run]
 		}
 		if ok {
 			found = append(found, p)
@@ -87,9 +87,9 @@ func readMarker(pid int) (string, bool) {
 	return "", false
 }
 
-// bootID names the time since the machine was started; start times of
+// Boot names the time since the machine was started; start times of
 // processes mean something only within it.
-func bootID() string {
+func Boot() string {
 	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""
@@ -97,11 +97,28 @@ func bootID() string {
 	return strings.TrimSpace(string(data))
 }
 
-// release gives the disk space of the first n bytes of a file back, where the
+// GiveBack gives the disk space of the first n bytes of a file back, where the
 // file system can.
-func release(f *os.File, n int64) {
-	const worthwhile = 1 << 20
-	if n >= worthwhile {
-		_ = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, n)
+func GiveBack(f *os.File, n int64) {
+	_ = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, n)
+}
+
+// AwaitEnd returns when a child has ended, or at once if that cannot be waited
+// for in this way. It keeps no thread busy, as wait(2) does: a thousand
+// operations at once would need a thousand.
+func AwaitEnd(pid int) {
+	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return
 	}
+	f := os.NewFile(uintptr(fd), "pidfd")
+	defer f.Close()
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = conn.Read(func(fd uintptr) bool { // an error means no more than that wait(2) will do the waiting
+		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		return ready > 0 || err != nil && err != unix.EINTR
+	})
 }

@@ -10,15 +10,17 @@ import (
 // Without /proc all that is known of a process is that it exists. So Reap kills
 // nothing here.
 
-func statProcess(pid int) (info, bool) {
-	return info{pid: pid}, syscall.Kill(pid, 0) == nil
+// Stat looks up a process; false if there is none.
+func Stat(pid int) (Info, bool) {
+	return Info{PID: pid}, syscall.Kill(pid, 0) == nil
 }
 
-func findProcesses(w wanted) []info {
-	var found []info
-	for group, run := range w.groups {
+// Find returns the living processes of the groups that are wanted.
+func Find(w Wanted) []Info {
+	var found []Info
+	for group, run := range w.Groups {
 		if syscall.Kill(-group, 0) == nil {
-			found = append(found, info{pid: group, group: group, run: run})
+			found = append(found, Info{PID: group, Group: group, Run: run})
 		}
 	}
 	return found
@@ -27,6 +29,11 @@ func findProcesses(w wanted) []info {
 // Attributes put a process into a group of its own.
 func Attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-func bootID() string { return "" }
+// Boot is "": elsewhere the time since the machine was started has no name.
+func Boot() string { return "" }
 
-func release(*os.File, int64) {}
+// GiveBack does nothing: elsewhere that can't be done.
+func GiveBack(*os.File, int64) {}
+
+// AwaitEnd returns at once: elsewhere the end is waited for in another way.
+func AwaitEnd(int) {}

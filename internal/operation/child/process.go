@@ -10,19 +10,29 @@ import (
 	"windlass/internal/operation"
 )
 
-// info is what is known of a process.
-type info struct {
-	pid, group int
-	start      uint64 // in clock ticks after boot; 0 where that cannot be known
-	dead       bool   // has ended, but nobody took notice
-	run        string // the run directory it belongs to, where that was asked for
+// Info is what is known of a process.
+type Info struct {
+	PID, Group int
+	Start      uint64 // in clock ticks after boot; 0 where that cannot be known
+	Dead       bool   // has ended, but nobody took notice
+	Run        string // the run directory it belongs to, where that was asked for
 }
 
-// wanted tells which processes to find: those of the groups, and those with a
+// Is tells whether it is the process that was given its number at that time.
+func (p Info) Is(start uint64) bool {
+	return p.PID > 1 && p.Start != 0 && p.Start == start
+}
+
+// Wanted tells which processes to find: those of the groups, and those with a
 // run directory in their environment, whatever their group.
-type wanted struct {
-	groups map[int]string // the run directory of each group
-	runs   map[string]bool
+type Wanted struct {
+	Groups map[int]string // the run directory of each group
+	Runs   map[string]bool
+}
+
+// WantRun is what belongs to one run directory.
+func WantRun(run string) Wanted {
+	return Wanted{Groups: map[int]string{}, Runs: map[string]bool{run: true}}
 }
 
 // Marker is the environment variable by which the processes of a run are
@@ -31,7 +41,7 @@ const Marker = "WINDLASS_RUN_DIR"
 
 // Process is a process that leads a group of its own.
 type Process struct {
-	PID   int
+	PID   int             // 0: it is not known, and has ended
 	Run   string          // its run directory
 	Ended <-chan struct{} // closed when it has ended
 }
@@ -90,19 +100,23 @@ func (p Process) Stop(grace time.Duration, log *slog.Logger, meanwhile func()) {
 
 // signal reaches the group, and what left the group but not the run.
 func (p Process) signal(s syscall.Signal) {
-	alive := !p.HasEnded()
-	if alive { // so its number is still its own
+	alive := !p.HasEnded() && p.PID > 1 // 0 would be ourselves
+	if alive {                          // so its number is still its own
 		_ = syscall.Kill(-p.PID, s)
 	}
 	for _, other := range p.left() {
-		if !alive || other.group != p.PID {
-			_ = syscall.Kill(other.pid, s) // one that has just ended is fine
+		if !alive || other.Group != p.PID {
+			_ = syscall.Kill(other.PID, s) // one that has just ended is fine
 		}
 	}
 }
 
 // left returns what is still alive of the process, its group, and others that
 // it started.
-func (p Process) left() []info {
-	return findProcesses(wanted{groups: map[int]string{p.PID: p.Run}, runs: map[string]bool{p.Run: true}})
+func (p Process) left() []Info {
+	w := WantRun(p.Run)
+	if p.PID > 1 {
+		w.Groups[p.PID] = p.Run
+	}
+	return Find(w)
 }

@@ -29,29 +29,32 @@ func (r *Runs) Reap(ctx context.Context, grace time.Duration) ([]Orphan, error) 
 		return nil, fmt.Errorf("look for operations that a dead manager left: %w", err)
 	}
 	dirs := map[string]record{}
-	w := wanted{groups: map[int]string{}, runs: map[string]bool{}}
+	w := Wanted{Groups: map[int]string{}, Runs: map[string]bool{}}
 	for _, e := range entries {
-		if ownerAlive(e.Name()) {
+		if OwnerAlive(e.Name()) {
 			continue
 		}
 		dir := filepath.Join(r.dir, e.Name())
 		rec := (&Run{Path: dir}).read()
-		dirs[dir], w.runs[dir] = rec, true
-		p, ok := statProcess(rec.PID)
-		if ok && rec.PID > 1 && p.start != 0 && p.start == rec.Start && rec.Boot == r.boot {
-			w.groups[rec.PID] = dir
+		dirs[dir], w.Runs[dir] = rec, true
+		if p, ok := Stat(rec.PID); ok && p.Is(rec.Start) && rec.Boot == r.boot {
+			w.Groups[rec.PID] = dir
 		}
 	}
 	if len(dirs) == 0 {
 		return nil, nil
 	}
-	killed, err := killAll(ctx, w, grace)
+	killed, left, err := KillAll(ctx, w, grace)
 	if err != nil {
 		return nil, fmt.Errorf("end what a dead manager left: %w", err)
 	}
 	var orphans []Orphan
 	var errs []error
 	for dir, rec := range dirs {
+		if n := left[dir]; n > 0 {
+			errs = append(errs, StillThere(dir, n))
+			continue
+		}
 		orphans = append(orphans, Orphan{
 			TaskID: rec.TaskID, ExecutionID: rec.ExecutionID, Operation: rec.Operation, InstanceID: rec.InstanceID, Killed: killed[dir],
 		})
@@ -60,35 +63,47 @@ func (r *Runs) Reap(ctx context.Context, grace time.Duration) ([]Orphan, error) 
 	return orphans, errors.Join(errs...)
 }
 
-// killAll ends all wanted processes: TERM, a moment, KILL. It tells how many
-// there were of each run.
-func killAll(ctx context.Context, w wanted, grace time.Duration) (map[string]int, error) {
+// KillAll ends all wanted processes: TERM, grace or a second, KILL. It tells how many
+// there were of each run and how many are left.
+func KillAll(ctx context.Context, w Wanted, grace time.Duration) (killed, left map[string]int, err error) {
 	grace = min(grace, time.Second)
 	const force = 3 * time.Second // then it is hopeless
-	killed := map[string]int{}
-	alive := findProcesses(w)
+	alive := Find(w)
+	killed = perRun(alive)
 	for _, p := range alive {
-		killed[p.run]++
-		_ = syscall.Kill(p.pid, syscall.SIGTERM) // one that has just ended is fine
+		_ = syscall.Kill(p.PID, syscall.SIGTERM) // one that has just ended is fine
 	}
 	started := time.Now()
-	tick := time.NewTicker(10 * time.Millisecond)
+	step := 5 * time.Millisecond
+	tick := time.NewTimer(step)
 	defer tick.Stop()
-	for len(alive) > 0 {
+	for len(alive) > 0 && time.Since(started) < grace+force {
 		select {
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, nil, context.Cause(ctx)
 		case <-tick.C:
 		}
-		alive = findProcesses(w)
-		switch waited := time.Since(started); {
-		case waited > grace+force && len(alive) > 0:
-			return nil, fmt.Errorf("%d processes do not end, or may not be ended by this user", len(alive))
-		case waited > grace:
+		step = min(2*step, 100*time.Millisecond)
+		tick.Reset(step)
+		alive = Find(w)
+		if time.Since(started) > grace {
 			for _, p := range alive {
-				_ = syscall.Kill(p.pid, syscall.SIGKILL)
+				_ = syscall.Kill(p.PID, syscall.SIGKILL)
 			}
 		}
 	}
-	return killed, nil
+	return killed, perRun(alive), nil
+}
+
+func perRun(processes []Info) map[string]int {
+	n := map[string]int{}
+	for _, p := range processes {
+		n[p.Run]++
+	}
+	return n
+}
+
+// StillThere is the error for processes of a run that even force does not end.
+func StillThere(run string, n int) error {
+	return fmt.Errorf("%d processes of %s do not end, or may not be ended by this user", n, run)
 }

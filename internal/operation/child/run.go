@@ -19,7 +19,7 @@ import (
 type Runs struct {
 	dir    string
 	prefix string // begins the names of this runner's
-	boot   string // see bootID
+	boot   string // see Boot
 	log    *slog.Logger
 }
 
@@ -28,7 +28,7 @@ func OpenRuns(dir string, log *slog.Logger) (*Runs, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	return &Runs{dir: dir, prefix: ownPrefix(), boot: bootID(), log: log}, nil
+	return &Runs{dir: dir, prefix: OwnPrefix(), boot: Boot(), log: log}, nil
 }
 
 // Run is a run directory: it holds the output of one process and, while that
@@ -63,31 +63,31 @@ type record struct {
 	InstanceID  string `json:"instance_id"`
 }
 
-// ownPrefix begins the names of the run directories of this process, so that
+// OwnPrefix begins the names of the run directories of this process, so that
 // another can tell whether their owner still lives.
-func ownPrefix() string {
-	p, _ := statProcess(os.Getpid())
-	return fmt.Sprintf("%d-%d-", os.Getpid(), p.start)
+func OwnPrefix() string {
+	p, _ := Stat(os.Getpid())
+	return fmt.Sprintf("%d-%d-", os.Getpid(), p.Start)
 }
 
-// ownerAlive tells whether the process lives that made a run directory.
-func ownerAlive(name string) bool {
+// OwnerAlive tells whether the process lives that made a run directory.
+func OwnerAlive(name string) bool {
 	pid, rest, ok := strings.Cut(name, "-")
 	start, _, ok2 := strings.Cut(rest, "-")
 	id, err := strconv.Atoi(pid)
 	if !ok || !ok2 || err != nil {
 		return false
 	}
-	p, alive := statProcess(id)
-	return alive && strconv.FormatUint(p.start, 10) == start
+	p, alive := Stat(id)
+	return alive && strconv.FormatUint(p.Start, 10) == start
 }
 
 // Note names the process. Should the manager die before, Reap finds it by its
 // marker.
 func (d *Run) Note(pid int, req *operation.Request) error {
-	p, _ := statProcess(pid)
+	p, _ := Stat(pid)
 	data, err := json.Marshal(record{
-		PID: pid, Start: p.start, Boot: d.runs.boot, TaskID: req.TaskID, ExecutionID: req.ExecutionID, Operation: req.Name,
+		PID: pid, Start: p.Start, Boot: d.runs.boot, TaskID: req.TaskID, ExecutionID: req.ExecutionID, Operation: req.Name,
 		InstanceID: req.Self.InstanceID,
 	})
 	if err == nil {

@@ -3,6 +3,7 @@ package child
 import (
 	"os/exec"
 	"runtime"
+	"sync"
 )
 
 // Spawner starts all processes of a runner from one thread that lives as long
@@ -10,6 +11,7 @@ import (
 // Attributes), and threads that serve goroutines may come and go.
 type Spawner struct {
 	asks chan spawn
+	once sync.Once
 	done chan struct{}
 }
 
@@ -40,8 +42,9 @@ func (s *Spawner) Start(c *exec.Cmd) error {
 	return <-reply
 }
 
-// Close ends the thread, and with it what still runs.
+// Close ends the thread, and with it what still runs. Nothing may be started any
+// more. Closing again does nothing.
 func (s *Spawner) Close() {
-	close(s.asks)
+	s.once.Do(func() { close(s.asks) })
 	<-s.done
 }

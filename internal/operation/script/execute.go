@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"windlass/internal/operation"
+	"windlass/internal/operation/child"
 )
 
 // ending is how a process ended.
@@ -56,7 +57,7 @@ func (r *Runner) execute(
 	p.hold = h
 	host.Log("info", fmt.Sprintf("Process created, PID: %d", p.pid))
 	if err := recordProcess(record, p.pid); err != nil {
-		r.stop(p, out)
+		r.stop(p, r.cfg.Grace, out)
 		return ending{}, err
 	}
 	e, err := r.watch(ctx, req, host, cmd, p, out)
@@ -87,7 +88,7 @@ func (r *Runner) watch(
 	}
 	code, known := p.ending()
 	if !known && e.canceled == nil && e.timeout == "" {
-		r.stop(p, out) // whatever is left of it
+		r.stop(p, r.cfg.Grace, out) // whatever is left of it
 		if p.hold.hasLapsed() {
 			return e, operation.ErrLapsed
 		}
@@ -111,15 +112,15 @@ func (r *Runner) startOwn(cmd command, dir *runDir, out *output) (*running, erro
 	c := exec.Command(cmd.argv[0], cmd.argv[1:]...)
 	c.Env, c.Dir = cmd.env, cmd.dir
 	c.Stdout, c.Stderr = out.stdout.file, out.stderr.file
-	c.SysProcAttr = childAttributes()
-	if err := r.spawner.start(c); err != nil {
+	c.SysProcAttr = child.Attributes()
+	if err := r.spawner.Start(c); err != nil {
 		return nil, startFailed(cmd, err)
 	}
 	done := make(chan struct{})
 	p := &running{pid: c.Process.Pid, run: dir.path, done: done}
 	p.ending = func() (int, bool) { return exitCode(c.ProcessState.Sys().(syscall.WaitStatus)), true }
 	go func() { // owned by whoever waits for done; ends with the process
-		awaitEnd(p.pid)
+		child.AwaitEnd(p.pid)
 		_ = c.Wait() // its error is in the state
 		close(done)
 	}()
@@ -180,14 +181,14 @@ func (r *Runner) attend(
 			}
 			poll.Reset(pause)
 			if !p.hold.prolong() {
-				r.stop(p, out)
+				r.stop(p, child.HurriedGrace, out)
 				return ending{lapsed: true}
 			}
 		case <-timeout:
 			if hasEnded(p) {
 				return ending{}
 			}
-			r.stop(p, out)
+			r.stop(p, r.cfg.Grace, out)
 			return ending{timeout: timeoutText(req.Timeout), recoverable: req.TimeoutRecoverable}
 		case <-ctx.Done():
 			if hasEnded(p) {
@@ -196,7 +197,7 @@ func (r *Runner) attend(
 			if r.leaving.Load() && p.hold.prolong() {
 				return ending{canceled: context.Cause(ctx), left: true}
 			}
-			r.stop(p, out)
+			r.stop(p, child.Grace(ctx, r.cfg.Grace), out)
 			return ending{canceled: context.Cause(ctx)}
 		}
 	}
@@ -211,57 +212,10 @@ func hasEnded(p *running) bool {
 	}
 }
 
-// stop ends a process, its group, and whatever else it started: it asks first,
-// forces after the grace period, and returns when all are gone. Something that
-// does not even yield to force is given up after another grace period.
-func (r *Runner) stop(p *running, out *output) {
-	step := 5 * time.Millisecond // looking is not for free: less and less often
-	started := time.Now()
-	forced := false
-	p.signal(syscall.SIGTERM)
-	tick := time.NewTimer(step)
-	defer tick.Stop()
-	for {
-		<-tick.C
-		step = min(2*step, 50*time.Millisecond)
-		tick.Reset(step)
-		out.poll()
-		if hasEnded(p) && len(p.left()) == 0 {
-			return
-		}
-		waited := time.Since(started)
-		if waited > r.cfg.Grace {
-			p.signal(syscall.SIGKILL)
-			forced = true
-		}
-		if forced && waited > 2*r.cfg.Grace+time.Second {
-			r.cfg.Logger.Error("processes did not end by force", "pid", p.pid)
-			return
-		}
-	}
-}
-
-// signal reaches the group, and what left the group but not the operation.
-func (p *running) signal(s syscall.Signal) {
-	alive := !hasEnded(p) && p.pid > 1 // 0 would be ourselves
-	if alive {                         // so its number is still its own
-		_ = syscall.Kill(-p.pid, s)
-	}
-	for _, other := range p.left() {
-		if !alive || other.group != p.pid {
-			_ = syscall.Kill(other.pid, s) // one that has just ended is fine
-		}
-	}
-}
-
-// left returns what is still alive of the process, its group, and others that
-// it started.
-func (p *running) left() []processInfo {
-	w := wanted{groups: map[int]string{}, runs: map[string]bool{p.run: true}}
-	if p.pid > 1 {
-		w.groups[p.pid] = p.run
-	}
-	return findProcesses(w)
+// stop ends a process, its group, and whatever else it started, and returns when
+// all are gone.
+func (r *Runner) stop(p *running, grace time.Duration, out *output) {
+	child.Process{PID: p.pid, Run: p.run, Ended: p.done}.Stop(grace, r.cfg.Logger, func() { out.poll() })
 }
 
 func exitCode(s syscall.WaitStatus) int {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"windlass/internal/value"
+
+	"windlass/internal/operation/child"
 )
 
 // inputs are the inputs of script_runner.tasks.run.
@@ -204,7 +206,7 @@ func (r *Runner) environment(in *inputs, isPython bool, url string, dir *runDir)
 	if r.keeper != nil { // else it doesn't live to see the manager gone
 		env = append(env, fmt.Sprintf("CTX_PATIENCE=%d", int(patienceWithContext.Seconds())))
 	}
-	return append(env, "CTX_SOCKET_URL="+url, "PATH="+path, marker+dir.path), nil
+	return append(env, "CTX_SOCKET_URL="+url, "PATH="+path, child.Marker+"="+dir.path), nil
 }
 
 // patienceWithContext is how long a script waits for a manager that is gone to

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"windlass/internal/operation"
+	"windlass/internal/operation/child"
 	"windlass/internal/operation/ctxproxy"
 	"windlass/internal/operation/warden"
 )
@@ -57,8 +58,8 @@ func (k *keeper) client() (*warden.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, _ := statProcess(c.PID())
-	k.warden, k.start = c, p.start
+	p, _ := child.Stat(c.PID())
+	k.warden, k.start = c, p.Start
 	return c, nil
 }
 
@@ -323,9 +324,9 @@ func (r *Runner) find(ctx context.Context, l *leftover) bool {
 		if _, ended := warden.Ending(l.dir.path); ended {
 			return true
 		}
-		for _, p := range findProcesses(wanted{groups: map[int]string{}, runs: map[string]bool{l.dir.path: true}}) {
-			if p.group == p.pid {
-				l.record.PID, l.record.Start = p.pid, p.start
+		for _, p := range child.Find(child.WantRun(l.dir.path)) {
+			if p.Group == p.PID {
+				l.record.PID, l.record.Start = p.PID, p.Start
 				return true
 			}
 		}
@@ -343,17 +344,17 @@ func (r *Runner) find(ctx context.Context, l *leftover) bool {
 
 // isProcess tells whether the process that was given the number at that time lives.
 func isProcess(pid int, start uint64) bool {
-	p, ok := statProcess(pid)
-	return ok && pid > 1 && start != 0 && p.start == start && !p.dead
+	p, ok := child.Stat(pid)
+	return ok && p.Is(start) && !p.Dead
 }
 
 // end ends a script that was left and that nobody takes up.
 func (r *Runner) end(l *leftover) {
-	w := wanted{groups: map[int]string{}, runs: map[string]bool{l.dir.path: true}}
+	w := child.WantRun(l.dir.path)
 	if r.stillRuns(l.record) {
-		w.groups[l.record.PID] = l.dir.path
+		w.Groups[l.record.PID] = l.dir.path
 	}
-	if _, left, err := r.killAll(context.Background(), w); err != nil || left[l.dir.path] > 0 {
+	if _, left, err := child.KillAll(context.Background(), w, r.cfg.Grace); err != nil || left[l.dir.path] > 0 {
 		r.cfg.Logger.Error("processes of a script did not end by force", "pid", l.record.PID)
 	}
 	r.proxy.Forget(l.record.Token)

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"windlass/internal/operation"
+	"windlass/internal/operation/child"
 )
 
 // output follows what a process writes into its output files and logs it line
@@ -144,7 +145,7 @@ func (o *output) readSome(s *stream, most int) int {
 	}
 	if done-s.released > worthwhile {
 		s.released = done / block * block
-		release(s.file, s.released)
+		child.GiveBack(s.file, s.released)
 	}
 	return total
 }

@@ -9,8 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
+
+	"windlass/internal/operation/child"
 )
 
 // Orphan is what a dead manager left of one operation.
@@ -40,9 +40,9 @@ func (r *Runner) Reap(ctx context.Context, keep func(ctx context.Context, taskID
 	}
 	var dirs []*runDir
 	var records []pidRecord
-	w := wanted{groups: map[int]string{}, runs: map[string]bool{}}
+	w := child.Wanted{Groups: map[int]string{}, Runs: map[string]bool{}}
 	for _, e := range entries {
-		if ownerAlive(e.Name()) {
+		if child.OwnerAlive(e.Name()) {
 			continue
 		}
 		dir := &runDir{path: filepath.Join(r.runsDir(), e.Name())}
@@ -57,16 +57,16 @@ func (r *Runner) Reap(ctx context.Context, keep func(ctx context.Context, taskID
 		if kept {
 			continue
 		}
-		w.runs[dir.path] = true
+		w.Runs[dir.path] = true
 		if r.stillRuns(rec) {
-			w.groups[rec.PID] = dir.path
+			w.Groups[rec.PID] = dir.path
 		}
 		dirs, records = append(dirs, dir), append(records, rec)
 	}
 	if len(dirs) == 0 {
 		return nil, nil
 	}
-	killed, left, err := r.killAll(ctx, w)
+	killed, left, err := child.KillAll(ctx, w, r.cfg.Grace)
 	if err != nil {
 		return nil, fmt.Errorf("end what a dead manager left: %w", err)
 	}
@@ -74,7 +74,7 @@ func (r *Runner) Reap(ctx context.Context, keep func(ctx context.Context, taskID
 	var errs []error
 	for i, dir := range dirs {
 		if n := left[dir.path]; n > 0 {
-			errs = append(errs, fmt.Errorf("%d processes of %s do not end, or may not be ended by this user", n, dir.path))
+			errs = append(errs, child.StillThere(dir.path, n))
 			continue
 		}
 		rec := records[i]
@@ -129,8 +129,8 @@ func (r *Runner) Left() int {
 // stillRuns tells whether the process of a record is the one that lives under
 // its number now.
 func (r *Runner) stillRuns(rec pidRecord) bool {
-	p, ok := statProcess(rec.PID)
-	return ok && rec.PID > 1 && p.start != 0 && p.start == rec.Start && rec.Boot == r.boot
+	p, ok := child.Stat(rec.PID)
+	return ok && p.Is(rec.Start) && rec.Boot == r.boot
 }
 
 // record reads the pid file; a missing or broken one gives an empty record.
@@ -152,46 +152,6 @@ func (d *runDir) record() pidRecord {
 		rec.PID, rec.Start = process.PID, process.Start
 	}
 	return rec
-}
-
-// killAll ends all wanted processes: TERM, a moment, KILL. It tells how many
-// there were of each run and how many are left.
-func (r *Runner) killAll(ctx context.Context, w wanted) (killed, left map[string]int, err error) {
-	grace := min(r.cfg.Grace, time.Second)
-	const force = 3 * time.Second // then it is hopeless
-	alive := findProcesses(w)
-	killed = perRun(alive)
-	for _, p := range alive {
-		_ = syscall.Kill(p.pid, syscall.SIGTERM) // one that has just ended is fine
-	}
-	started := time.Now()
-	step := 5 * time.Millisecond
-	tick := time.NewTimer(step)
-	defer tick.Stop()
-	for len(alive) > 0 && time.Since(started) < grace+force {
-		select {
-		case <-ctx.Done():
-			return nil, nil, context.Cause(ctx)
-		case <-tick.C:
-		}
-		step = min(2*step, 100*time.Millisecond)
-		tick.Reset(step)
-		alive = findProcesses(w)
-		if time.Since(started) > grace {
-			for _, p := range alive {
-				_ = syscall.Kill(p.pid, syscall.SIGKILL)
-			}
-		}
-	}
-	return killed, perRun(alive), nil
-}
-
-func perRun(processes []processInfo) map[string]int {
-	n := map[string]int{}
-	for _, p := range processes {
-		n[p.run]++
-	}
-	return n
 }
 
 // lastOf reads the end of an output file.

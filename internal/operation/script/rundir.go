@@ -9,12 +9,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"windlass/internal/operation"
+	"windlass/internal/operation/child"
 	"windlass/internal/operation/warden"
 )
 
@@ -44,25 +43,6 @@ const (
 var reserved = map[string]bool{
 	stdoutFile: true, stderrFile: true, pidFile: true, sessionFile: true, offsetFile: true, warden.EndingFile: true,
 	warden.HoldFile: true,
-}
-
-// ownPrefix begins the names of the run directories of this process, so that
-// another can tell whether their owner still lives.
-func ownPrefix() string {
-	p, _ := statProcess(os.Getpid())
-	return fmt.Sprintf("%d-%d-", os.Getpid(), p.start)
-}
-
-// ownerAlive tells whether the process lives that made a run directory.
-func ownerAlive(name string) bool {
-	pid, rest, ok := strings.Cut(name, "-")
-	start, _, ok2 := strings.Cut(rest, "-")
-	id, err := strconv.Atoi(pid)
-	if !ok || !ok2 || err != nil {
-		return false
-	}
-	p, alive := statProcess(id)
-	return alive && strconv.FormatUint(p.start, 10) == start
 }
 
 // newRunDir makes a run directory for a script of that name, whose content may be
@@ -171,8 +151,8 @@ func (d *runDir) beginRecord(r *Runner, req *operation.Request, cmd command) (*o
 
 // recordProcess completes and closes the pid file.
 func recordProcess(f *os.File, pid int) error {
-	p, _ := statProcess(pid)
-	_, err := fmt.Fprintf(f, `{"pid": %d, "start": %d}`+"\n", pid, p.start)
+	p, _ := child.Stat(pid)
+	_, err := fmt.Fprintf(f, `{"pid": %d, "start": %d}`+"\n", pid, p.Start)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write the pid file: %w", err)
 	}

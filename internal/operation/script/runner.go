@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"windlass/internal/operation"
+	"windlass/internal/operation/child"
 	"windlass/internal/operation/ctxproxy"
 	"windlass/python"
 )
@@ -115,9 +116,9 @@ type Runner struct {
 	renderer *renderer
 	syntax   syntaxCache
 	prefix   string // begins the names of this runner's run directories
-	boot     string // see bootID
+	boot     string // see child.Boot
 	buffers  *sync.Pool
-	spawner  *spawner
+	spawner  *child.Spawner
 	keeper   *keeper     // of scripts that outlive the manager; nil: they don't
 	spares   spares      // run directories to be used again
 	closed   atomic.Bool // none are kept any more
@@ -137,7 +138,7 @@ func New(cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{cfg: cfg, proxy: cfg.Proxy, prefix: ownPrefix(), boot: bootID(), buffers: newBuffers()}
+	r := &Runner{cfg: cfg, proxy: cfg.Proxy, prefix: child.OwnPrefix(), boot: child.Boot(), buffers: newBuffers()}
 	r.renderer = &renderer{runner: r}
 	if err := r.prepareRoot(); err != nil {
 		return nil, err
@@ -151,14 +152,14 @@ func New(cfg Config) (*Runner, error) {
 		}
 		r.ownProxy = true
 	}
-	r.spawner = newSpawner()
+	r.spawner = child.NewSpawner()
 	return r, nil
 }
 
 // Close ends the listener that scripts' contexts are served by. Operations
 // must have ended.
 func (r *Runner) Close() error {
-	r.spawner.close()
+	r.spawner.Close()
 	var err error
 	if r.keeper != nil {
 		err = r.closeKeeper()

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"windlass/internal/operation/warden"
+
+	"windlass/internal/operation/child"
 )
 
 // spares are run directories that were used and are used again, with the files
@@ -138,7 +140,7 @@ func (r *Runner) removeLeftSpares() error {
 	if err != nil {
 		return err
 	}
-	for _, e := range slices.DeleteFunc(entries, func(e os.DirEntry) bool { return ownerAlive(e.Name()) }) {
+	for _, e := range slices.DeleteFunc(entries, func(e os.DirEntry) bool { return child.OwnerAlive(e.Name()) }) {
 		if err := os.RemoveAll(filepath.Join(r.sparesDir(), e.Name())); err != nil {
 			return err
 		}

@@ -6,13 +6,15 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"windlass/internal/operation/child"
 )
 
 // What was used is used again, empty; what somebody has open is not.
 func TestSpareRunDirectories(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	r := &Runner{cfg: Config{Root: root}, prefix: ownPrefix()}
+	r := &Runner{cfg: Config{Root: root}, prefix: child.OwnPrefix()}
 	for _, dir := range []string{r.runsDir(), r.sparesDir()} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -112,7 +114,7 @@ func TestScriptsOfSpareRunDirectories(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := &Runner{cfg: Config{Root: t.TempDir()}, prefix: ownPrefix()}
+			r := &Runner{cfg: Config{Root: t.TempDir()}, prefix: child.OwnPrefix()}
 			for _, dir := range []string{r.runsDir(), r.sparesDir()} {
 				if err := os.MkdirAll(dir, 0o755); err != nil {
 					t.Fatal(err)
