@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"windlass/internal/operation"
 	"windlass/internal/operation/script"
 )
 
@@ -44,6 +45,15 @@ func BenchmarkPlainExec(b *testing.B) {
 
 func BenchmarkScript(b *testing.B)    { benchmarkOperation(b, "script.sh", benchScript) }
 func BenchmarkScriptCtx(b *testing.B) { benchmarkOperation(b, "script.sh", benchCtxScript) }
+
+// BenchmarkScriptOutlives and BenchmarkScriptHeld are scripts that outlive their
+// manager, in the second for as long as a lease.
+func BenchmarkScriptOutlives(b *testing.B) {
+	benchmarkUnder(b, theWarden, nil, "script.sh", benchScript)
+}
+func BenchmarkScriptHeld(b *testing.B) {
+	benchmarkUnder(b, theWarden, leaseFor(time.Hour), "script.sh", benchScript)
+}
 func BenchmarkPython(b *testing.B) {
 	benchmarkOperation(b, "script.py", "from cloudify import ctx\nctx.returns(1)\n")
 }
@@ -67,7 +77,11 @@ func BenchmarkCtxCommand(b *testing.B) {
 }
 
 func benchmarkOperation(b *testing.B, name, source string) {
-	r, err := script.New(script.Config{Root: b.TempDir(), Python: python()})
+	benchmarkUnder(b, alone, nil, name, source)
+}
+
+func benchmarkUnder(b *testing.B, warden []string, lease *operation.Lease, name, source string) {
+	r, err := script.New(script.Config{Root: b.TempDir(), Python: python(), Warden: warden})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -75,9 +89,11 @@ func benchmarkOperation(b *testing.B, name, source string) {
 	host := newHost()
 	host.Resources[name] = source
 	req := request(b, map[string]any{"script_path": name})
+	req.Lease = lease
 	measure(b, func() {
 		if _, err := r.Run(b.Context(), req, host); err != nil {
 			b.Fatal(err)
 		}
+		r.Settled(req.TaskID)
 	})
 }
