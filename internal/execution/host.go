@@ -115,7 +115,11 @@ func (h *operationHost) Resource(ctx context.Context, path string) ([]byte, erro
 		return nil, fmt.Errorf("%s: %w", path, operation.ErrNoResource)
 	}
 	return patiently(ctx, func() ([]byte, error) {
-		return finder.FindResource(ctx, h.req.Tenant, h.req.DeploymentID, h.req.BlueprintID, path)
+		data, err := finder.FindResource(ctx, h.req.Tenant, h.req.DeploymentID, h.req.BlueprintID, path)
+		if from := h.r.updatedFrom; errors.Is(err, operation.ErrNoResource) && from != "" && from != h.req.BlueprintID {
+			return finder.FindResource(ctx, h.req.Tenant, h.req.DeploymentID, from, path)
+		}
+		return data, err
 	})
 }
 

@@ -138,12 +138,15 @@ func (r *run) request(ctx context.Context, t *graph.Task, p *workflow.OperationP
 		}
 		scope.Self, scope.Source, scope.Target = "", req.Relationship.Source.InstanceID, req.Relationship.Target.InstanceID
 	}
-	plugins, err := r.pluginsOf(ctx, p.NodeID)
+	origin, err := r.originOf(ctx, p.NodeID)
 	if err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(plugins, func(pl plan.Plugin) bool { return pl.Name == p.Plugin }); i >= 0 {
-		req.Plugin = plugins[i]
+	if i := slices.IndexFunc(origin.plugins, func(pl plan.Plugin) bool { return pl.Name == p.Plugin }); i >= 0 {
+		req.Plugin = origin.plugins[i]
+	}
+	if origin.blueprint != "" {
+		req.BlueprintID = origin.blueprint
 	}
 	if p.HasFunctions {
 		if req.Inputs, err = r.evaluateMap(ctx, p.Inputs, scope); err != nil {
@@ -157,21 +160,29 @@ func (r *run) request(ctx context.Context, t *graph.Task, p *workflow.OperationP
 	return req, err
 }
 
-// pluginsOf returns the plugins of a node, read once for the run. What belongs
-// to no node uses none.
-func (r *run) pluginsOf(ctx context.Context, nodeID string) ([]plan.Plugin, error) {
+// origin is where the operations of a node come from. During an update the nodes
+// that are gone are those of the blueprint that was.
+type origin struct {
+	plugins   []plan.Plugin
+	blueprint string
+}
+
+// originOf returns the origin of a node, read once for the run. What belongs to no
+// node has none.
+func (r *run) originOf(ctx context.Context, nodeID string) (origin, error) {
 	if nodeID == "" {
-		return nil, nil
+		return origin{}, nil
 	}
-	if known, ok := r.plugins.Load(nodeID); ok {
-		return known.([]plan.Plugin), nil
+	if known, ok := r.origins.Load(nodeID); ok {
+		return known.(origin), nil
 	}
 	n, err := r.s.store.GetNode(ctx, r.e.Tenant, r.e.DeploymentID, nodeID)
 	if err != nil {
-		return nil, err
+		return origin{}, err
 	}
-	r.plugins.Store(nodeID, n.Plugins)
-	return n.Plugins, nil
+	o := origin{n.Plugins, n.BlueprintID}
+	r.origins.Store(nodeID, o)
+	return o, nil
 }
 
 // failureOf is an operation's error as the graph understands it. What says

@@ -40,19 +40,21 @@ type run struct {
 	ask, force, stopOperations context.CancelFunc
 
 	deployment store.Deployment // as it was when the workflow began
-	plugins    sync.Map         // []plan.Plugin by node id
-	changed    sync.Map         // *workflow.OperationPayload by operationKey: as updates made them
-	under      underWay
-	pause      pauseSwitch
-	probes     probes
-	writing    chan struct{}             // has a value while somebody writes: writes keep the order of what they tell
-	left       sync.WaitGroup            // operations that a forced cancel left to end
-	leaves     atomic.Bool               // there are some
-	outlived   atomic.Bool               // there are operations that go on though the manager stops
-	held       atomic.Pointer[time.Time] // until when the claim surely holds, by this machine's clock
-	inside     atomic.Bool               // a transaction that has the execution's row is under way
-	concluded  atomic.Bool               // the end is being stored, and operations are left to run
-	done       chan struct{}             // closed when nothing of the run is left
+	origins    sync.Map         // origin by node id
+	// updatedFrom is the blueprint that an update leaves; set before its operations run.
+	updatedFrom string
+	changed     sync.Map // *workflow.OperationPayload by operationKey: as updates made them
+	under       underWay
+	pause       pauseSwitch
+	probes      probes
+	writing     chan struct{}             // has a value while somebody writes: writes keep the order of what they tell
+	left        sync.WaitGroup            // operations that a forced cancel left to end
+	leaves      atomic.Bool               // there are some
+	outlived    atomic.Bool               // there are operations that go on though the manager stops
+	held        atomic.Pointer[time.Time] // until when the claim surely holds, by this machine's clock
+	inside      atomic.Bool               // a transaction that has the execution's row is under way
+	concluded   atomic.Bool               // the end is being stored, and operations are left to run
+	done        chan struct{}             // closed when nothing of the run is left
 }
 
 func (s *Service) newRun(ctx context.Context, e store.Execution, token string, held held) *run {

@@ -32,6 +32,9 @@ type updatePlan struct {
 	GoneNodes []string            `json:"removed_nodes"`
 	// Inputs are those of operations that changed.
 	Inputs []changedInputs `json:"changed_inputs"`
+	// From is the blueprint that was. What is unlinked from nodes that stay may
+	// need its files.
+	From string `json:"from_blueprint"`
 	// Settings are the new plan's deployment_settings.
 	Settings value.Map `json:"deployment_settings"`
 }
@@ -58,7 +61,9 @@ func (h workflowHost) PrepareUpdate(ctx context.Context, parameters map[string]a
 	r := h.r
 	if known, ok, err := r.remembered(ctx, r.s.store, updateRecord); err != nil || ok {
 		var p updatePlan
-		return p.forWorkflowOf(known, err)
+		u, err := p.forWorkflowOf(known, err)
+		r.updatedFrom = p.From
+		return u, err
 	}
 	d, err := r.s.store.GetDeployment(ctx, r.e.Tenant, r.e.DeploymentID)
 	if err != nil {
@@ -102,13 +107,14 @@ func (h workflowHost) PrepareUpdate(ctx context.Context, parameters map[string]a
 	if refused != nil {
 		return nil, refused
 	}
+	r.updatedFrom = p.From
 	return p.forWorkflow(), nil
 }
 
 // forWorkflowOf reads a stored record.
-func (p updatePlan) forWorkflowOf(stored any, err error) (*workflow.Update, error) {
+func (p *updatePlan) forWorkflowOf(stored any, err error) (*workflow.Update, error) {
 	if err == nil {
-		err = value.Into(stored, &p)
+		err = value.Into(stored, p)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read what the update does: %w", err)
@@ -173,7 +179,7 @@ func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, blueprint 
 	}, newSuffix); err != nil && len(problems) == 0 {
 		return p, err
 	}
-	p.Settings = to.DeploymentSettings
+	p.Settings, p.From = to.DeploymentSettings, before.deployment.BlueprintID
 	if !r.e.IsDryRun {
 		if err := p.describe(ctx, tx, r, steps, before, to, parameters); err != nil {
 			return p, err
@@ -271,6 +277,12 @@ func (s *shape) become(ctx context.Context, tx store.Tx, blueprint string, to *p
 		if !ok {
 			added = append(added, node)
 			continue
+		}
+		// Operations that are gone may have to run once more.
+		for _, gone := range old.Plugins {
+			if !slices.ContainsFunc(node.Plugins, func(p plan.Plugin) bool { return p.Name == gone.Name }) {
+				node.Plugins = append(slices.Clip(node.Plugins), gone)
+			}
 		}
 		was := pairRelationships(old.Relationships, node.Relationships)
 		for i, r := range old.Relationships {
