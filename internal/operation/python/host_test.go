@@ -151,7 +151,9 @@ func (h *flowHost) Once(_ context.Context, name string, decide func() (any, erro
 
 func (h *flowHost) ChangeSystem(context.Context, ...workflow.SystemChange) error { return nil }
 
-func (h *flowHost) Modification(context.Context, string) (*workflow.Modification, error) { return nil, nil }
+func (h *flowHost) Modification(context.Context, string) (*workflow.Modification, error) {
+	return nil, nil
+}
 
 func (h *flowHost) StartModification(context.Context, map[string]topology.Change) (*workflow.Modification, error) {
 	return nil, errors.New("no modification here")
