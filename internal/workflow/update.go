@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"windlass/internal/blueprint/plan"
 	"windlass/internal/graph"
 	"windlass/internal/topology"
 )
@@ -96,6 +97,7 @@ func (w *updater) remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	related = without(related, relinked(w.Reduced, topology.Reduced, w.Unlinked))
 	return takeDown(ctx, w.h, d, d.these(removed), d.these(related), "uninstall", w.ignore)
 }
 
@@ -109,6 +111,7 @@ func (w *updater) install(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		related = without(related, relinked(w.Extended, topology.Extended, w.Linked))
 		if err := bringUp(ctx, w.h, d, d.these(added), d.these(related), "install"); err != nil {
 			return err
 		}
@@ -117,6 +120,22 @@ func (w *updater) install(ctx context.Context) error {
 		return nil
 	}
 	return w.relink(ctx, "establish-install", true, w.Linked)
+}
+
+// relinked lists the instances all of whose changed relationships relink takes
+// care of: no other step may run the same operations a second time.
+func relinked(list []plan.NodeInstance, mark string, relations map[string][]string) (ids []string) {
+	for _, i := range list {
+		covered := func(r plan.InstanceRelationship) bool { return slices.Contains(relations[i.NodeID], r.TargetName) }
+		if i.Modification == mark && len(i.Relationships) > 0 && !slices.ContainsFunc(i.Relationships, func(r plan.InstanceRelationship) bool { return !covered(r) }) {
+			ids = append(ids, i.ID)
+		}
+	}
+	return ids
+}
+
+func without(ids, some []string) []string {
+	return filtered(ids, func(id string) bool { return !slices.Contains(some, id) })
 }
 
 // relink runs establish or unlink of the relationships between instances that
