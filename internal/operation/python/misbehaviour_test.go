@@ -35,6 +35,9 @@ func TestMisbehaviour(t *testing.T) {
 				return
 			}
 			e := operationError(t, err)
+			if how == "deep" && e.Type == "RecursionError" {
+				return // some versions of Python don't make texts of such values
+			}
 			if e.Type != want.class || !strings.HasSuffix(e.Message, want.message) || e.Verdict != want.verdict {
 				t.Errorf("%s %q %v", e.Type, e.Message, e.Verdict)
 			}
