@@ -25,6 +25,7 @@ type model struct {
 	all       []*modelled // in the order of their requests
 	schedules []planned   // that are still to come
 	limit     int         // of those that the queue lets run at once
+	behind    bool        // what a system-wide execution is in the way of waits unasked
 }
 
 type modelled struct {
@@ -46,8 +47,8 @@ type planned struct {
 
 // wanted is a request: for a deployment, or system-wide if that is "".
 type wanted struct {
-	deployment   string
-	force, queue bool
+	deployment        string
+	force, queue, dry bool // a dry run is let in like any other
 }
 
 func (m *modelled) wide() bool { return m.deployment == "" }
@@ -63,17 +64,23 @@ func (m *model) admitted(deployment string, force bool) bool {
 	if deployment == "" {
 		return !m.some(isActiveModel) && !m.some(func(e *modelled) bool { return e.wide() && isQueuedModel(e) })
 	}
-	if m.some(func(e *modelled) bool { return e.wide() && (isActiveModel(e) || isQueuedModel(e)) }) {
+	if m.closed() {
 		return false
 	}
 	return force || !m.some(func(e *modelled) bool { return e.deployment == deployment && (isActiveModel(e) || isQueuedModel(e)) })
+}
+
+// closed tells whether a system-wide execution keeps all others out.
+func (m *model) closed() bool {
+	return m.some(func(e *modelled) bool { return e.wide() && (isActiveModel(e) || isQueuedModel(e)) })
 }
 
 // ask is the answer to a request: the status of the new execution, "" for a refusal.
 func (m *model) ask(w wanted) *modelled {
 	e := &modelled{deployment: w.deployment, force: w.force, status: store.Pending}
 	if !m.admitted(w.deployment, w.force) {
-		if e.status, e.queued = store.Queued, true; !w.queue {
+		unasked := m.behind && !e.wide() && m.closed()
+		if e.status, e.queued = store.Queued, true; !w.queue && !unasked {
 			return nil
 		}
 	}
@@ -182,7 +189,7 @@ func (m *model) due(now time.Time) []*modelled {
 }
 
 func (m *model) copy() *model {
-	c := &model{schedules: slices.Clone(m.schedules), limit: m.limit}
+	c := &model{schedules: slices.Clone(m.schedules), limit: m.limit, behind: m.behind}
 	for _, e := range m.all {
 		one := *e
 		c.all = append(c.all, &one)
@@ -290,7 +297,8 @@ func compareWithModel(t *testing.T, open func() store.Store, shut func(store.Sto
 			if rapid.IntRange(0, 4).Draw(r, name+" is system-wide") == 0 {
 				return wanted{queue: rapid.Bool().Draw(r, name+" may queue")}
 			}
-			return wanted{rapid.SampledFrom(modelDeployments).Draw(r, name+" on"), rapid.Bool().Draw(r, name+" by force"), rapid.Bool().Draw(r, name+" may queue")}
+			return wanted{rapid.SampledFrom(modelDeployments).Draw(r, name+" on"), rapid.Bool().Draw(r, name+" by force"),
+				rapid.Bool().Draw(r, name+" may queue"), rapid.IntRange(0, 4).Draw(r, name+" is a dry run") == 0}
 		}
 		r.Repeat(map[string]func(*rapid.T){
 			"start": func(r *rapid.T) {
@@ -376,6 +384,10 @@ func compareWithModel(t *testing.T, open func() store.Store, shut func(store.Sto
 				w.setLimit(r, anyone(), m.limit)
 				m.letIn()
 			},
+			"wait behind system-wide ones unasked": func(r *rapid.T) {
+				m.behind = !m.behind
+				w.set(r, anyone(), "queue_behind_system_wide", m.behind)
+			},
 			"claim": func(r *rapid.T) { w.claim(r, m, anyone()) },
 			"renew": func(r *rapid.T) { w.renew(r, m, anyone()) },
 			"crash": func(r *rapid.T) {
@@ -424,7 +436,7 @@ func (w *cluster) ask(k int, q wanted) (store.Execution, error) {
 		})
 	}
 	return w.managers[k].Start(w.t.Context(), StartRequest{
-		Tenant: "default_tenant", DeploymentID: q.deployment, WorkflowID: "install", Force: q.force, Queue: q.queue, CreatedBy: "admin",
+		Tenant: "default_tenant", DeploymentID: q.deployment, WorkflowID: "install", Force: q.force, Queue: q.queue, DryRun: q.dry, CreatedBy: "admin",
 	})
 }
 
@@ -597,11 +609,14 @@ func (w *cluster) act(k int, id string, how Action) (err error) {
 }
 
 // setLimit changes how many the queue lets run at once.
-func (w *cluster) setLimit(r *rapid.T, k, limit int) {
+func (w *cluster) setLimit(r *rapid.T, k, limit int) { w.set(r, k, ExecutionsSetting, int64(limit)) }
+
+// set changes a setting, and lets in whoever may start by that.
+func (w *cluster) set(r *rapid.T, k int, name string, v any) {
 	w.tick()
 	ctx := w.t.Context()
 	if err := w.stores[k].Write(ctx, func(tx store.Tx) error {
-		if err := tx.PutSetting(ctx, store.Setting{Scope: "rest", Name: ExecutionsSetting, Value: int64(limit)}); err != nil {
+		if err := tx.PutSetting(ctx, store.Setting{Scope: "rest", Name: name, Value: v}); err != nil {
 			return err
 		}
 		return w.managers[k].LetIn(ctx, tx)
