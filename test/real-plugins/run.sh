@@ -184,6 +184,13 @@ try() {
     local began=$SECONDS inputs=() must=start
     name=$1 ok=yes
     case $name in
+    terraform | ansible)
+        if [ ${#links[@]} -eq 0 ]; then
+            echo "$name: passed over, it looks for its deployment in /opt/manager/resources, which exists already or takes root to make"
+            return
+        fi ;;
+    esac
+    case $name in
     utilities | fabric)
         [ -n "$ssh" ] || { echo "$name: passed over, no SSH server can be started here"; return; }
         [ "$name" = fabric ] || inputs=(-i "http_port=$web" -i "file=$work/file.txt")
