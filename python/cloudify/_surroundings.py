@@ -83,7 +83,8 @@ def _facts():
         'blocked signals': signal.pthread_sigmask(signal.SIG_BLOCK, []),
         'timers': signal.getitimer(signal.ITIMER_REAL),
         'sys.path': list(sys.path),
-        'sys.meta_path': list(map(id, sys.meta_path)),
+        # six, which many packages use, finds nothing but modules of its own.
+        'sys.meta_path': [id(finder) for finder in sys.meta_path if type(finder).__name__ != '_SixMetaPathImporter'],
         'sys.path_hooks': list(map(id, sys.path_hooks)),
         'the standard streams': [id(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)],
         'hooks': [id(hook) for hook in (sys.excepthook, sys.displayhook, threading.excepthook, sys.gettrace(), sys.getprofile())],
