@@ -171,20 +171,14 @@ func (l *Library) RemoveWorkDir(tenant, deployment string) error {
 
 // BlueprintDir returns the folder with the blueprint's files.
 func (l *Library) BlueprintDir(ctx context.Context, tenant, id string) (string, error) {
-	page, err := l.store.ListBlueprints(ctx, store.Query{
-		Tenants: []string{tenant}, Filters: []store.Filter{{Field: "id", Values: []string{id}}}, // no limit: that would count, too
-	})
+	a, err := l.store.GetBlueprintArchive(ctx, tenant, id)
 	if err != nil {
 		return "", err
 	}
-	if len(page.Items) == 0 {
-		return "", &store.RecordError{Kind: "Blueprint", ID: id, Err: store.ErrNotFound}
+	if a.Hash == "" {
+		return "", fmt.Errorf("blueprint %s has no files yet: its state is %s", id, a.State)
 	}
-	b := page.Items[0]
-	if b.ArchiveHash == "" {
-		return "", fmt.Errorf("blueprint %s has no files yet: its state is %s", id, b.State)
-	}
-	return l.Unpacked(ctx, b.ArchiveHash, b.ArchiveSuffix)
+	return l.Unpacked(ctx, a.Hash, a.Suffix)
 }
 
 // Folders are those with files that can't be made again: of deployments, and

@@ -41,10 +41,16 @@ type Blueprint struct {
 	ArchiveSuffix     string // such as tar.gz
 }
 
+// BlueprintArchive is where a blueprint's files are: ArchiveHash, ArchiveSuffix and
+// State of the Blueprint.
+type BlueprintArchive struct{ Hash, Suffix, State string }
+
 // BlueprintReader reads blueprints. Filter fields: id, state, created_by,
 // tenant_name, visibility, main_file_name, is_hidden. Search: id.
 type BlueprintReader interface {
 	GetBlueprint(ctx context.Context, tenant, id string) (Blueprint, error)
+	// GetBlueprintArchive reads no more than where the files are: operations ask often.
+	GetBlueprintArchive(ctx context.Context, tenant, id string) (BlueprintArchive, error)
 	ListBlueprints(ctx context.Context, q Query) (Page[Blueprint], error)
 }
 

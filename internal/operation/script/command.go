@@ -3,7 +3,6 @@ package script
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +29,7 @@ const (
 // programCommand tells how to start a script that is not Python: by its
 // shebang, or by sh if it has none. The system's shell takes part only where
 // there is something for it to parse, a prefix or arguments.
-func programCommand(path string, p process) (command, error) {
+func programCommand(path string, head []byte, p process) (command, error) {
 	prefix := p.prefix
 	if prefix == "" && strings.EqualFold(filepath.Ext(path), ".ps1") {
 		prefix = powershellCommand()
@@ -44,7 +43,7 @@ func programCommand(path string, p process) (command, error) {
 	if prefix != "" {
 		return command{argv: []string{shell, "-c", prefix + " " + quoted + arguments}, text: prefix + " " + text}, nil
 	}
-	kind, err := inspect(path)
+	kind, err := inspect(filepath.Base(path), head)
 	if err != nil {
 		return command{}, err
 	}
@@ -106,33 +105,25 @@ const (
 	selfSupported                   // a shebang or a program
 )
 
+// headBytes is how much of a script tells how it is started.
+const headBytes = 4096
+
 // inspect looks at a script's beginning, so that what would only be a riddle
 // later ("no such file or directory") is told in clear words.
-func inspect(path string) (scriptKind, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, fmt.Errorf("read the script: %w", err)
-	}
-	defer f.Close()
-	buf := make([]byte, 4096)
-	n, err := io.ReadFull(f, buf)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return 0, fmt.Errorf("read the script: %w", err)
-	}
-	head := buf[:n]
+func inspect(name string, head []byte) (scriptKind, error) {
 	first, _, _ := bytes.Cut(head, []byte("\n"))
 	shebang, ok := bytes.CutPrefix(first, []byte("#!"))
 	switch {
 	case ok:
-		return selfSupported, checkShebang(filepath.Base(path), string(shebang))
+		return selfSupported, checkShebang(name, string(shebang))
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf#!")):
 		return 0, nonRecoverable("the script %s begins with a byte order mark, so its first line is not seen as a shebang: save it without one",
-			filepath.Base(path))
+			name)
 	case bytes.IndexByte(head, 0) >= 0:
 		return selfSupported, nil
 	case bytes.HasSuffix(first, []byte("\r")):
 		return 0, nonRecoverable("the script %s has Windows line endings (CRLF), which the shell does not understand:"+
-			" save it with Unix line endings (LF)", filepath.Base(path))
+			" save it with Unix line endings (LF)", name)
 	}
 	return hasNoShebang, nil
 }

@@ -83,6 +83,23 @@ func (o *output) close() {
 	}
 }
 
+// leftOutput is what a run leaves in the output files.
+type leftOutput struct {
+	free    bool // nobody has them open any more
+	written bool // there is something in them
+}
+
+// closeInto closes the files and tells the run directory what is left in them.
+func (o *output) closeInto(d *runDir) {
+	d.output = leftOutput{free: true}
+	for _, s := range o.streams() {
+		info, err := s.file.Stat()
+		d.output.written = d.output.written || err != nil || info.Size() > 0
+		d.output.free = d.output.free && isSoleUser(s.file)
+	}
+	o.close()
+}
+
 // readBytes is how much is read at once. The buffers are shared: most of the
 // time a thousand waiting operations have nothing to read.
 const readBytes = 32 << 10

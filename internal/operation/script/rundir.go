@@ -23,8 +23,11 @@ type runDir struct {
 	path  string
 	lived bool   // it is where the script worked
 	file  string // the name of the script in it, "" if there is none yet
+	head  []byte // how that script begins
 	token string // under which the script has its context; "" before it has one
 	held  bool   // it has a hold (see warden.Grant)
+	// output is what is known of the output files once they are closed.
+	output leftOutput
 	// settle lets the warden forget the process; nil: it doesn't know it.
 	settle func()
 }
@@ -63,6 +66,7 @@ func (r *Runner) newRunDir(script string) (*runDir, error) {
 // file that anybody has open for writing cannot be executed.
 func (d *runDir) writeScript(name string, data []byte) (string, error) {
 	path := filepath.Join(d.path, name)
+	d.head = data[:min(len(data), headBytes)]
 	if d.file != "" {
 		if d.file == name && holds(path, data) {
 			return path, nil

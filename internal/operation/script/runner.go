@@ -292,7 +292,7 @@ func (r *Runner) runScript(
 	if isPython {
 		cmd, err = r.pythonCommand(path)
 	} else {
-		cmd, err = programCommand(path, in.process)
+		cmd, err = programCommand(path, dir.head, in.process)
 	}
 	if err != nil {
 		return nil, err
@@ -305,7 +305,7 @@ func (r *Runner) runScript(
 	if err != nil {
 		return nil, err
 	}
-	defer out.close()
+	defer out.closeInto(dir)
 	ending, err := r.execute(ctx, req, host, cmd, dir, out)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package script
 
 import (
 	"crypto/rand"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,7 +60,7 @@ func (r *Runner) takeSpare(path, script string) (file string, ok bool) {
 // and the directory is to be removed, if there are enough, or if it may not be
 // told that nothing the script left behind has to do with it.
 func (r *Runner) spare(d *runDir) bool {
-	if d.lived || d.token == "" || r.closed.Load() || filepath.Dir(d.path) != r.runsDir() || !emptied(d.path, d.file) {
+	if d.lived || d.token == "" || r.closed.Load() || filepath.Dir(d.path) != r.runsDir() || !d.output.free || !d.empty() {
 		return false
 	}
 	s := &r.spares
@@ -78,24 +77,25 @@ func (r *Runner) spare(d *runDir) bool {
 	return true
 }
 
-// emptied empties the files in a run directory that every run has, and removes
-// the others but for the script. It is false if the script's output is still open
-// somewhere.
-func emptied(dir, script string) bool {
-	entries, err := os.ReadDir(dir)
+// empty empties the files in a run directory that every run has, and removes
+// the others but for the script. It is false if that can't be done.
+func (d *runDir) empty() bool {
+	entries, err := os.ReadDir(d.path)
 	if err != nil {
 		return false
 	}
 	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
+		path := filepath.Join(d.path, e.Name())
 		switch e.Name() {
 		case stdoutFile, stderrFile:
-			err = emptyOutput(path)
+			if d.output.written {
+				err = os.Truncate(path, 0)
+			}
 		case pidFile, warden.HoldFile:
 			// Not to nothing: what is cut to nothing and written again is brought to
 			// disk at once by some file systems. This reads as no record, or no hold, too.
 			err = os.Truncate(path, 1)
-		case script:
+		case d.file:
 		default:
 			err = os.RemoveAll(path)
 		}
@@ -104,22 +104,6 @@ func emptied(dir, script string) bool {
 		}
 	}
 	return true
-}
-
-func emptyOutput(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if !isSoleUser(f) {
-		return fmt.Errorf("%s is still in use", path)
-	}
-	info, err := f.Stat()
-	if err != nil || info.Size() == 0 {
-		return err
-	}
-	return f.Truncate(0)
 }
 
 // clearSpares removes what this runner keeps to be used again.

@@ -38,6 +38,7 @@ func TestSpareRunDirectories(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	closeOutput(t, d)
 	if r.spare(d) {
 		t.Error("a directory whose output is open is to be used again")
 	}
@@ -46,10 +47,12 @@ func TestSpareRunDirectories(t *testing.T) {
 	}
 	lived := used()
 	lived.lived = true
+	closeOutput(t, lived)
 	if r.spare(lived) {
 		t.Error("a directory that the script worked in is to be used again")
 	}
 	d = used()
+	closeOutput(t, d)
 	if !r.spare(d) {
 		t.Skip("this system doesn't tell whether a file is in use")
 	}
@@ -85,6 +88,16 @@ func TestSpareRunDirectories(t *testing.T) {
 	if _, err := os.Stat(dead); err == nil {
 		t.Error("what a dead manager left is still there")
 	}
+}
+
+// closeOutput ends the output of a run.
+func closeOutput(t *testing.T, d *runDir) {
+	t.Helper()
+	out, err := newOutput(d.path, process{}, OutputLimits{}, newBuffers(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.closeInto(d)
 }
 
 // A script that is still there as it should be is not written again. One that is
@@ -137,6 +150,7 @@ func TestScriptsOfSpareRunDirectories(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			closeOutput(t, first)
 			if first.token = "token"; !r.spare(first) {
 				t.Skip("this system doesn't tell whether a file is in use")
 			}
@@ -157,7 +171,7 @@ func TestScriptsOfSpareRunDirectories(t *testing.T) {
 			if after.ModTime().Equal(long) != tc.kept {
 				t.Errorf("it was kept: %t", !tc.kept)
 			}
-			if left, err := os.ReadDir(second.path); err != nil || len(left) != 1 {
+			if left, err := os.ReadDir(second.path); err != nil || len(left) != 3 {
 				t.Errorf("%v; left: %v", err, left)
 			}
 		})

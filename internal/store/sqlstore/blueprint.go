@@ -48,6 +48,16 @@ func (r Reader) GetBlueprint(ctx context.Context, tenant, id string) (store.Blue
 	return pick(ctx, r, blueprints, id, blueprints.visible("t.id"), id, tenant, tenant)
 }
 
+var archives = view[store.BlueprintArchive]{
+	listing: blueprints.listing, from: blueprints.from, columns: "t.archive_hash, t.archive_suffix, t.state",
+	targets: func(a *store.BlueprintArchive) []any { return []any{&a.Hash, &a.Suffix, &a.State} },
+}
+
+// GetBlueprintArchive reads where the files of the tenant's blueprint, or a global one, are.
+func (r Reader) GetBlueprintArchive(ctx context.Context, tenant, id string) (store.BlueprintArchive, error) {
+	return pick(ctx, r, archives, id, archives.visible("t.id"), id, tenant, tenant)
+}
+
 // ListBlueprints lists blueprints, with their plans only if q.Full is set.
 func (r Reader) ListBlueprints(ctx context.Context, q store.Query) (store.Page[store.Blueprint], error) {
 	v := blueprints

@@ -60,6 +60,21 @@ var blueprintTests = []test{
 			same(s, light.Items, []store.Blueprint{want})
 		}
 	}},
+	{"where the files are", func(s *subject) {
+		own, shared := sampleBlueprint("b"), sampleBlueprint("b")
+		shared.Tenant, shared.Visibility, shared.ArchiveHash = "b", store.Global, "other"
+		s.write(func(tx store.Tx) error {
+			s.must(tx.AddBlueprint(s.ctx(), own))
+			return tx.AddBlueprint(s.ctx(), shared)
+		})
+		for tenant, b := range map[string]store.Blueprint{"a": own, "b": shared, "c": shared} {
+			got, err := s.GetBlueprintArchive(s.ctx(), tenant, "b")
+			s.must(err)
+			same(s, got, store.BlueprintArchive{Hash: b.ArchiveHash, Suffix: b.ArchiveSuffix, State: b.State})
+		}
+		_, err := s.GetBlueprintArchive(s.ctx(), "a", "c")
+		s.missing(err, "Blueprint", "c")
+	}},
 	{"the same id in two tenants", func(s *subject) {
 		one, two := sampleBlueprint("b"), sampleBlueprint("b")
 		two.Tenant, two.State = "b", store.BlueprintParsing
