@@ -14,8 +14,8 @@ import (
 	"windlass/internal/workflow"
 )
 
-// Once implements workflow.Host. The answer is kept as a graph of its own name
-// with one task, which has it as its result.
+// Once implements workflow.Host. The answer is kept as a graph of its own with one
+// task, which has it as its result.
 func (h workflowHost) Once(ctx context.Context, name string, decide func() (any, error)) (any, error) {
 	r := h.r
 	if r.e.IsDryRun {
@@ -41,7 +41,7 @@ func (h workflowHost) Once(ctx context.Context, name string, decide func() (any,
 
 // remembered returns what the execution has stored under the name.
 func (r *run) remembered(ctx context.Context, from store.Reader, name string) (answer any, known bool, err error) {
-	g, err := from.GetGraph(ctx, r.e.ID, name)
+	g, err := from.GetGraph(ctx, r.e.ID, store.DecisionPrefix+name)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, false, nil
 	} else if err != nil {
@@ -58,7 +58,7 @@ func (r *run) remembered(ctx context.Context, from store.Reader, name string) (a
 }
 
 func (r *run) remember(ctx context.Context, tx store.Tx, name string, answer any) error {
-	g := store.Graph{ID: uuid.NewString(), ExecutionID: r.e.ID, Name: name, CreatedAt: r.s.now()}
+	g := store.Graph{ID: uuid.NewString(), ExecutionID: r.e.ID, Name: store.DecisionPrefix + name, CreatedAt: r.s.now()}
 	t := &graph.Task{ID: uuid.NewString(), Kind: graph.NOP, Name: name, State: graph.Succeeded, Result: answer}
 	op, err := r.storedTask(t, g.ID, nil)
 	if err != nil {

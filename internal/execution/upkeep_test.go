@@ -180,10 +180,29 @@ func TestCheckAndHeal(t *testing.T) {
 	runner.do["app.heal"] = func(context.Context, *operation.Request, operation.Host) (any, error) {
 		return nil, &operation.Error{Verdict: operation.NonRecoverable, Message: "can't"}
 	}
-	runWorkflow(t, s, "d", "heal", store.Terminated, nil)
+	e = runWorkflow(t, s, "d", "heal", store.Terminated, nil)
 	i := instancesOf(t, st, "d", "app")[0]
 	if runner.counts()["app.create"] != 2 || i.SystemProperties["heal_failed"] != nil || i.State != "started" {
 		t.Errorf("ran %v, instance %+v", runner.counts(), i)
+	}
+	// What it has decided in between is kept, but no graph that ran.
+	for of, want := range map[string][]string{
+		"false": {"check_status", "heal", "reinstall-uninstall", "reinstall-install"},
+		"true":  {store.DecisionPrefix + "heal_choice", store.DecisionPrefix + "heal_failed"},
+	} {
+		page, err := st.ListGraphs(t.Context(), store.Query{Filters: []store.Filter{
+			{Field: "execution_id", Values: []string{e.ID}}, {Field: "is_decision", Values: []string{of}},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, g := range page.Items {
+			names = append(names, g.Name)
+		}
+		if diff := cmp.Diff(want, names); diff != "" {
+			t.Errorf("is_decision=%s (-want +got):\n%s", of, diff)
+		}
 	}
 }
 

@@ -29,6 +29,12 @@ func TestGraphsAndOperations(t *testing.T) {
 		object{"id": "op2", "name": "state", "type": "SetNodeInstanceStateTask", "dependencies": []any{"op1"}, "parameters": object{"task_kwargs": object{"node_instance_id": "n_1", "state": "started"}}},
 		object{"id": "op3", "name": "nop", "type": "NOPLocalWorkflowTask", "dependencies": []any{}, "parameters": object{}},
 	}}}).is(http.StatusCreated).object()
+	a.write(func(tx store.Tx) error {
+		return tx.AddGraph(t.Context(), store.Graph{ID: "noted", ExecutionID: e.ID, Name: store.DecisionPrefix + "which"}, nil)
+	})
+	if got := a.get("/tasks_graphs?execution_id=" + e.ID).column("id"); len(got) != 1 || got[0] != g["id"] {
+		t.Errorf("graphs: %v, and the one that keeps a decision shouldn't be told of", got)
+	}
 	if got := a.get("/tasks_graphs?execution_id=" + e.ID + "&name=install").column("id"); len(got) != 1 || got[0] != g["id"] {
 		t.Errorf("graphs: %v", got)
 	}

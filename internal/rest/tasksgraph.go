@@ -15,6 +15,8 @@ var graphShape = shape[store.Graph]{name: "TasksGraph", fields: []field[store.Gr
 	{"created_at", moment, func(g store.Graph) any { return date(g.CreatedAt) }},
 }}
 
+// listGraphs lists the graphs that an execution has run. What it only noted for
+// itself is nobody else's.
 func (s *server) listGraphs(w http.ResponseWriter, r *request) error {
 	id := r.query.Get("execution_id")
 	if id == "" {
@@ -27,6 +29,7 @@ func (s *server) listGraphs(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	q.with(store.Filter{Field: "is_decision", Values: []string{"false"}})
 	page, err := s.Store.ListGraphs(r.Context(), q.Query)
 	if err != nil {
 		return err

@@ -187,8 +187,12 @@ type Operation struct {
 	AgentName    string
 }
 
+// DecisionPrefix begins the names of graphs that nothing runs: they keep what an
+// execution has decided once, as the result of their only task.
+const DecisionPrefix = "decision: "
+
 // OperationReader reads stored graphs and tasks. Graph filter fields:
-// execution_id, name, id. Operation filter fields: graph_id (or
+// execution_id, name, id, is_decision (by the name's beginning). Operation filter fields: graph_id (or
 // tasks_graph_id), execution_id, state, type, id.
 type OperationReader interface {
 	GetGraph(ctx context.Context, executionID, name string) (Graph, error)

@@ -15,6 +15,7 @@ var graphs = view[store.Graph]{
 			"name":         {expr: "t.name"},
 			"execution_id": {expr: "p.execution_id", join: "execution"},
 			"created_at":   {expr: "t.created_at", kind: instant},
+			"is_decision":  {expr: "(t.name LIKE '" + store.DecisionPrefix + "%')", kind: boolean},
 		},
 		order: byCreation,
 	},

@@ -106,5 +106,13 @@ var operationTests = []test{
 		graphs, err := s.ListGraphs(s.ctx(), where(field("execution_id", "e2")))
 		s.must(err)
 		same(s, graphs.Items, []store.Graph{{ID: "g2", ExecutionID: "e2", Name: "g2"}})
+		decision := store.Graph{ID: "g3", ExecutionID: "e2", Name: store.DecisionPrefix + "which"}
+		s.write(func(tx store.Tx) error { return tx.AddGraph(s.ctx(), decision, nil) })
+		graphs, err = s.ListGraphs(s.ctx(), where(field("execution_id", "e2"), field("is_decision", "false")))
+		s.must(err)
+		same(s, graphs.Items, []store.Graph{{ID: "g2", ExecutionID: "e2", Name: "g2"}})
+		graphs, err = s.ListGraphs(s.ctx(), where(field("execution_id", "e2"), field("is_decision", "true")))
+		s.must(err)
+		same(s, graphs.Items, []store.Graph{decision})
 	}},
 }
