@@ -39,10 +39,13 @@ type updatePlan struct {
 	Settings value.Map `json:"deployment_settings"`
 }
 
-// changedInputs are an operation's inputs before and after an update.
+// changedInputs are an operation's inputs before and after an update. Those of a
+// relationship's operation have the node on its other side, too.
 type changedInputs struct {
 	Node         string    `json:"node"`
 	Operation    string    `json:"operation"`
+	Other        string    `json:"other,omitempty"`
+	OtherTarget  bool      `json:"other_is_target,omitempty"`
 	Old          value.Map `json:"old"`
 	New          value.Map `json:"new"`
 	HasFunctions bool      `json:"has_intrinsic_functions"`

@@ -303,6 +303,34 @@ func TestUpdateRewritesInputs(t *testing.T) {
 			t.Errorf("resumed with the size %v", size)
 		}
 	})
+	t.Run("of relationships", func(t *testing.T) {
+		t.Parallel()
+		st := openStore(t)
+		addDeployment(t, st, "d", nil)
+		addBlueprint(t, st, "bp2", func(p *plan.Plan) {
+			for _, r := range nodeOf(p, "app").Relationships {
+				if op := r.SourceOperations["cloudify.interfaces.relationship_lifecycle.establish"]; op.IsMapped() {
+					op.Inputs = value.Map{"size": int64(9)}
+				}
+			}
+		})
+		runner := newScripted()
+		runner.do["db.start"] = func(context.Context, *operation.Request, operation.Host) (any, error) {
+			return nil, &operation.Error{Verdict: operation.NonRecoverable, Message: "too small"}
+		}
+		s := newService(t, Config{Store: st, Runners: map[string]operation.Runner{"": runner}})
+		serve(t, s)
+		e := waitEnd(t, s, install(t, s, "d", nil).ID, store.Failed)
+		delete(runner.do, "db.start")
+		runWorkflow(t, s, "d", "update", store.Terminated, map[string]any{"blueprint_id": "bp2"})
+		if _, err := s.Resume(t.Context(), "default_tenant", e.ID, false); err != nil {
+			t.Fatal(err)
+		}
+		waitEnd(t, s, e.ID, store.Terminated)
+		if reqs := runner.requests("app.connect"); len(reqs) != 1 || reqs[0].Inputs["size"] != int64(9) {
+			t.Errorf("connected by %v", reqs)
+		}
+	})
 	t.Run("of one that is paused", func(t *testing.T) {
 		t.Parallel()
 		st := openStore(t)
@@ -352,6 +380,11 @@ func TestRewrittenInputs(t *testing.T) {
 	}
 	if rewritten(op("app", nil), changed) || rewritten(op("db", map[string]any{}), changed) {
 		t.Error("operations that are not concerned were rewritten")
+	}
+	changed = append(changed, changedInputs{Node: "db", Other: "app", Operation: "start", New: value.Map{"e": int64(3)}})
+	if rewritten(op("db", map[string]any{"node_name": "app", "is_target": true}), changed) ||
+		!rewritten(op("db", map[string]any{"node_name": "app", "is_target": false}), changed) {
+		t.Error("an operation of a relationship is that on one side of it")
 	}
 	o := op("db", nil)
 	if !rewritten(o, changed) {

@@ -132,11 +132,11 @@ func rewritten(op *store.Operation, changed []changedInputs) bool {
 	task, _ := op.Parameters["task_kwargs"].(map[string]any)
 	inputs, _ := task["kwargs"].(map[string]any)
 	about, _ := inputs["__cloudify_context"].(map[string]any)
-	if about == nil || about["related"] != nil {
+	if about == nil {
 		return false
 	}
 	k := slices.IndexFunc(changed, func(c changedInputs) bool {
-		return about["node_name"] == c.Node && about["operation"] == c.Operation
+		return about["node_name"] == c.Node && about["operation"] == c.Operation && c.isWith(about["related"])
 	})
 	if k < 0 {
 		return false
@@ -156,6 +156,15 @@ func rewritten(op *store.Operation, changed []changedInputs) bool {
 		about["has_intrinsic_functions"] = c.HasFunctions
 	}
 	return true
+}
+
+// isWith tells whether a stored operation with this other side is meant.
+func (c changedInputs) isWith(related any) bool {
+	m, is := related.(map[string]any)
+	if !is {
+		return c.Other == ""
+	}
+	return c.Other != "" && m["node_name"] == c.Other && m["is_target"] == c.OtherTarget
 }
 
 // present gives an operation as it is to be performed now: an update that was

@@ -285,19 +285,31 @@ func (p *updatePlan) takeUp(steps []updateStep, before *shape, after []*plan.Nod
 				p.Unlinked[n.ID] = append(p.Unlinked[n.ID], r.TargetID)
 			}
 		}
-		p.noteInputs(old, n)
+		p.noteInputs(old, n, was)
 	}
 	return problems
 }
 
-// noteInputs notes which operations of a node have other inputs than before.
-func (p *updatePlan) noteInputs(old store.Node, n *plan.Node) {
-	for _, name := range value.SortedKeys(n.Operations) {
-		was, is := old.Operations[name], n.Operations[name]
+// noteInputs notes which operations have other inputs than before: those of a node
+// and of its relationships, of which was says which they were.
+func (p *updatePlan) noteInputs(old store.Node, n *plan.Node, was []int) {
+	p.noteOperations(changedInputs{Node: n.ID}, old.Operations, n.Operations)
+	for k, r := range n.Relationships {
+		if was[k] < 0 {
+			continue
+		}
+		before := old.Relationships[was[k]]
+		p.noteOperations(changedInputs{Node: n.ID, Other: r.TargetID, OtherTarget: true}, before.SourceOperations, r.SourceOperations)
+		p.noteOperations(changedInputs{Node: r.TargetID, Other: n.ID}, before.TargetOperations, r.TargetOperations)
+	}
+}
+
+func (p *updatePlan) noteOperations(of changedInputs, before, after map[string]*plan.Operation) {
+	for _, name := range value.SortedKeys(after) {
+		was, is := before[name], after[name]
 		if was.IsMapped() && is.IsMapped() && !(sameData(was.Inputs, is.Inputs) && was.HasIntrinsicFunctions == is.HasIntrinsicFunctions) {
-			p.Inputs = append(p.Inputs, changedInputs{
-				Node: n.ID, Operation: name, Old: was.Inputs, New: is.Inputs, HasFunctions: is.HasIntrinsicFunctions,
-			})
+			of.Operation, of.Old, of.New, of.HasFunctions = name, was.Inputs, is.Inputs, is.HasIntrinsicFunctions
+			p.Inputs = append(p.Inputs, of)
 		}
 	}
 }
