@@ -118,8 +118,12 @@ type Engine struct {
 	handlers   map[string]HandlerFunc
 	graceAfter time.Duration // how long independent tasks go on after the first failure
 	backoff    Backoff
+	// portion bounds how many ready tasks a step begins; 0: all of them.
+	portion int
 
-	out   []Command
+	out []Command
+	// ready is a stack: the next is the last. So what a task's end makes ready
+	// begins before what an earlier step has left.
 	ready []*node
 	// performing holds the tasks under way, also those of a subgraph that was
 	// given up meanwhile.
@@ -147,9 +151,13 @@ func (e *Engine) Step(now time.Time, ev Event) []Command {
 	if e.finished {
 		return nil
 	}
+	before := len(e.ready) // what the last step has left: it is for a Tick
+	left := before
 	switch ev := ev.(type) {
 	case Begin:
 		e.collect()
+	case Tick:
+		left = 0
 	case Granted:
 		e.granted(ev.ID)
 	case Began:
@@ -171,7 +179,7 @@ func (e *Engine) Step(now time.Time, ev Event) []Command {
 			e.end(now, n, nil, ev.Failure)
 		}
 	case SetPaused:
-		e.paused = ev.To
+		e.paused, left = ev.To, 0
 	case Cancel:
 		e.cancel = true
 		e.killed = e.killed || ev.Kill
@@ -180,7 +188,8 @@ func (e *Engine) Step(now time.Time, ev Event) []Command {
 			return e.out
 		}
 	}
-	e.advance(now)
+	slices.Reverse(e.ready[before:])
+	e.advance(now, left)
 	e.alarm()
 	return e.out
 }
@@ -214,13 +223,16 @@ func (e *Engine) collect() {
 	}
 }
 
-func (e *Engine) advance(now time.Time) {
+// advance begins the tasks that are ready, but for so many that are left.
+func (e *Engine) advance(now time.Time, left int) {
 	if !e.cancel && !e.paused {
 		e.wakeDelayed(now)
-		for len(e.ready) > 0 {
-			n := e.ready[0]
-			e.ready = e.ready[1:]
+		for begun := 0; len(e.ready) > left && (e.portion == 0 || begun < e.portion); begun++ {
+			last := len(e.ready) - 1
+			n := e.ready[last]
+			e.ready = e.ready[:last]
 			e.start(now, n)
+			slices.Reverse(e.ready[last:])
 		}
 	}
 	switch {
@@ -238,6 +250,10 @@ func (e *Engine) advance(now time.Time) {
 		e.finish(&StuckError{Tasks: e.graph.Tasks()})
 	}
 }
+
+// hasMore tells whether the last step has left ready tasks to the next, which may
+// be a Tick.
+func (e *Engine) hasMore() bool { return len(e.ready) > 0 && !e.cancel && !e.paused && !e.finished }
 
 func (e *Engine) result() error {
 	switch {
@@ -294,12 +310,14 @@ func (e *Engine) delay(n *node) {
 }
 
 func (e *Engine) wakeDelayed(now time.Time) {
+	before := len(e.ready)
 	for len(e.delayed) > 0 && !e.delayed[0].task.ExecuteAfter.After(now) {
 		n := e.delayed[0]
 		e.delayed = e.delayed[1:]
 		n.queued = false
 		e.ready = append(e.ready, n)
 	}
+	slices.Reverse(e.ready[before:])
 }
 
 func (e *Engine) enter(n *node) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -201,6 +202,83 @@ func TestRunRetries(t *testing.T) {
 	if p.tries != 3 {
 		t.Errorf("%d tries", p.tries)
 	}
+}
+
+// portions is a journal that notes how much it is given at once, and what was
+// written when the first operation was performed.
+type portions struct {
+	mu      sync.Mutex
+	sizes   []int
+	written int
+	atFirst int // written when the first operation began
+}
+
+func (p *portions) Commit(_ context.Context, records []Record) error {
+	time.Sleep(time.Millisecond) // of the bubble's clock: whoever can run runs meanwhile
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sizes, p.written = append(p.sizes, len(records)), p.written+len(records)
+	return nil
+}
+
+func (p *portions) Perform(context.Context, *Task, func()) (any, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.atFirst == 0 {
+		p.atFirst = p.written
+	}
+	return nil, nil
+}
+
+// few hands out so many slots.
+type few chan struct{}
+
+func (f few) Take(*Task) (func(), bool) {
+	select {
+	case f <- struct{}{}:
+		return func() { <-f }, true
+	default:
+		return nil, false
+	}
+}
+
+func (f few) Acquire(ctx context.Context, _ *Task) (func(), error) {
+	select {
+	case f <- struct{}{}:
+		return func() { <-f }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// What thousands of tasks give to write when all of them may begin does not hold up
+// the first operations.
+func TestRunBeginsInPortions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const count, portion = 3000, 100
+		g := New(&counter{})
+		for range count {
+			s := g.AddSubgraph(nil, "s", 0)
+			event := g.AddTo(s, &Task{Kind: NodeEvent})
+			if err := g.Depend(g.AddTo(s, &Task{Kind: Operation}), event); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := &portions{}
+		if err := Run(t.Context(), g, Options{Journal: p, Limiter: make(few, 20), Performer: p, Portion: portion}); err != nil {
+			t.Fatal(err)
+		}
+		if most := slices.Max(p.sizes); most > 5*portion {
+			t.Errorf("%d records are written at once", most)
+		}
+		if p.atFirst == 0 || p.atFirst > 5*portion {
+			t.Errorf("the first operation began after %d of %d records", p.atFirst, p.written)
+		}
+		if p.written < 4*count {
+			t.Errorf("%d records are written", p.written)
+		}
+	})
 }
 
 func BenchmarkChain(b *testing.B) {

@@ -48,6 +48,11 @@ const (
 // DefaultKillGrace is how long operations that were told to stop may take.
 const DefaultKillGrace = 30 * time.Second
 
+// DefaultPortion is how many ready tasks are begun at once. What thousands of them
+// give to write is written in portions, so that the first operations run meanwhile
+// and the ends of others need not wait for all of it.
+const DefaultPortion = 256
+
 // Options are what a run needs. Journal, Performer and Limiter are required.
 type Options struct {
 	Journal       Journal
@@ -66,6 +71,8 @@ type Options struct {
 	// Probes asks for snapshots: each is sent to the channel received, which must
 	// have room for it. nil: nobody asks.
 	Probes <-chan chan<- Snapshot
+	// Portion bounds how many ready tasks are begun at once; 0 is DefaultPortion.
+	Portion int
 	// KillGrace bounds how long a run waits for operations that were told to stop,
 	// by Kill or by the end of ctx; 0 is DefaultKillGrace. Those that don't stop are
 	// abandoned: their goroutines go on, and nothing follows from what they do.
@@ -85,11 +92,15 @@ func Run(ctx context.Context, g *Graph, o Options) error {
 	if o.KillGrace <= 0 {
 		o.KillGrace = DefaultKillGrace
 	}
+	if o.Portion <= 0 {
+		o.Portion = DefaultPortion
+	}
 	r := &runner{
 		opts: o, engine: NewEngine(g, o.Handlers, o.WaitAfterFail), events: make(chan Event, 64), gone: make(chan struct{}),
-		asks: make(chan *Task), slots: map[string]func(){}, under: map[string]*Task{},
+		asks: make(chan *Task), slots: map[string]func(){}, under: map[string]*Task{}, always: make(chan struct{}),
 	}
-	r.engine.backoff = o.Backoff
+	close(r.always)
+	r.engine.backoff, r.engine.portion = o.Backoff, o.Portion
 	return r.run(ctx)
 }
 
@@ -98,6 +109,7 @@ type runner struct {
 	engine *Engine
 	events chan Event
 	gone   chan struct{} // closed when the loop has ended
+	always chan struct{} // closed from the beginning
 
 	pending    []Command // not carried out yet
 	urgent     bool      // pending has more than news that can wait a little
@@ -180,6 +192,9 @@ func (r *runner) run(parent context.Context) (err error) {
 		case <-r.timer.C:
 			r.step(Tick{})
 			r.take()
+		case <-r.more():
+			r.step(Tick{})
+			r.take()
 		case <-r.lazy.C:
 			r.urgent = true
 		case <-r.outOfPatience():
@@ -207,6 +222,14 @@ func (r *runner) run(parent context.Context) (err error) {
 			}
 		}
 	}
+}
+
+// more is ready if there are tasks to begin, unless enough waits to be written.
+func (r *runner) more() <-chan struct{} {
+	if !r.engine.hasMore() || len(r.pending) >= r.opts.Portion {
+		return nil
+	}
+	return r.always
 }
 
 // outOfPatience is ready when what was killed has had its time.

@@ -176,6 +176,7 @@ func (w *runWorld) live() string {
 		go func() {
 			done <- Run(ctx, g, Options{
 				Journal: w, Performer: w, Limiter: w.limiter(), Control: asks, WaitAfterFail: time.Minute, KillGrace: 10 * time.Second,
+				Portion:  int(w.seed % 4), // of graphs with a dozen tasks
 				Handlers: map[string]HandlerFunc{"ignore": func(*Graph, *Task) Answer { return Answer{Decision: Continue} }},
 			})
 		}()
