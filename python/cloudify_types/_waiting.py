@@ -28,10 +28,15 @@ def until(holds, timeout, interval=INTERVAL):
     return True
 
 
+def under_way(client, deployment_id, **filters):
+    """At most one execution of the deployment that is under way or queued."""
+    return client.executions.list(
+        deployment_id=deployment_id, status=_UNDER_WAY, include_system_workflows=True, _include=['id'], _size=1, **filters)
+
+
 def is_idle(client, deployment_id):
     """Whether no execution of the deployment is under way or queued."""
-    return not client.executions.list(
-        deployment_id=deployment_id, status=_UNDER_WAY, include_system_workflows=True, _include=['id'], _size=1)
+    return not under_way(client, deployment_id)
 
 
 def until_idle(client, deployment_id, timeout):

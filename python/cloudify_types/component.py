@@ -90,26 +90,39 @@ def execute_start(timeout=_waiting.TIMEOUT, interval=_waiting.INTERVAL, **inputs
     config = _config.resource(inputs, 'deployment')
     deployment_id = _config.deployment_id(inputs)
     workflow_id = inputs.get('workflow_id', 'create_deployment_environment')
-    known = ctx.instance.runtime_properties.get(_RUNNING) or {}
-    if known.get('workflow_id') != workflow_id or known.get('parent') != ctx.execution_id:
+    execution_id = _begun(workflow_id)
+    if not execution_id:
         if not _waiting.until(lambda: _waiting.is_idle(client, deployment_id), timeout):
             return ctx.operation.retry('The "{0}" deployment is not ready for execution.'.format(deployment_id))
         arguments = dict((_config.setting('resource_config', inputs) or {}).get('executions_start_args') or {})
         if workflow_id == ctx.workflow_id:
             arguments['parameters'] = ctx.workflow_parameters
         ctx.logger.info('Starting the workflow "%s" of the deployment "%s"', workflow_id, deployment_id)
-        execution = client.executions.start(deployment_id, workflow_id, **arguments)
-        # Known before it is waited for, so that it isn't started twice if this runs again.
-        known = {'workflow_id': workflow_id, 'parent': ctx.execution_id, 'id': execution['id']}
-        ctx.instance.runtime_properties[_RUNNING] = known
-        ctx.instance.update()
+        execution_id = _begin(client, deployment_id, workflow_id, arguments)
     try:
-        _waiting.Run(client, known['id'], ctx.instance, config.get('logs', True)).wait(
+        _waiting.Run(client, execution_id, ctx.instance, config.get('logs', True)).wait(
             timeout, interval, inputs.get('workflow_state', 'terminated'))
     finally:
         _config.forget(_RUNNING)
     _state.store_capabilities(client, deployment_id)
     return True
+
+
+def _begun(workflow_id):
+    """The execution that a run of this operation that was cut off has started."""
+    known = ctx.instance.runtime_properties.get(_RUNNING) or {}
+    if known.get('workflow_id') == workflow_id and known.get('parent') == ctx.execution_id:
+        return known['id']
+
+
+def _begin(client, deployment_id, workflow_id, arguments):
+    """Starts a workflow, known before it is waited for, so that it isn't started
+    twice if this runs again."""
+    execution = client.executions.start(deployment_id, workflow_id, **arguments)
+    ctx.instance.runtime_properties[_RUNNING] = {
+        'workflow_id': workflow_id, 'parent': ctx.execution_id, 'id': execution['id']}
+    ctx.instance.update()
+    return execution['id']
 
 
 @operation(resumable=True)
@@ -195,14 +208,21 @@ def _blueprint_drift(wanted, blueprint):
     return drift
 
 
-@operation
+@operation(resumable=True)
 def heal(timeout=_waiting.TIMEOUT, **inputs):
     """Heals the deployment; drift is what an update is for."""
-    client, deployment_id = _run_there('heal', timeout, inputs)
+    client, deployment_id = _there(inputs)
+    if not _begun('heal'):
+        execution_id = _begin(client, deployment_id, 'heal', {})
+        ctx.logger.info('The workflow "heal" of the deployment "%s" runs as execution %s', deployment_id, execution_id)
+    try:
+        _waiting.until_idle(client, deployment_id, timeout)
+    finally:
+        _config.forget(_RUNNING)
     _state.check(client.deployments.get(deployment_id), drift_is_bad=False)
 
 
-@operation
+@operation(resumable=True)
 def update(timeout=_waiting.TIMEOUT, **inputs):
     """Brings the deployment to what the node wants, by the drift that was found."""
     client = _config.Target(inputs).client
@@ -220,6 +240,7 @@ def update(timeout=_waiting.TIMEOUT, **inputs):
         change['blueprint_id'] = wanted['blueprint'].get('id')
     if 'inputs' in of_deployment:
         change['inputs'] = deployment.get('inputs')
+    _waiting.until_idle(client, deployment_id, timeout)  # with what a run of this that was cut off has begun
     if change:
         client.deployment_updates.update_with_existing_blueprint(deployment_id, **change)
     if 'labels' in of_deployment:
@@ -231,10 +252,27 @@ def update(timeout=_waiting.TIMEOUT, **inputs):
 
 
 def _run_there(workflow_id, timeout, inputs):
-    """Runs a workflow of the deployment; how it ends is seen by how the deployment is."""
+    """Runs a workflow of the deployment; how it ends is seen by how the deployment is.
+
+    One that is under way is waited for, whoever started it: this may have, in a run
+    that was cut off.
+    """
+    client, deployment_id = _there(inputs)
+    under_way = _waiting.under_way(client, deployment_id, workflow_id=workflow_id)
+    if under_way:
+        ctx.logger.info('The workflow "%s" of the deployment "%s" is under way: %s', workflow_id, deployment_id, under_way[0]['id'])
+    else:
+        execution = client.executions.start(deployment_id, workflow_id)
+        ctx.logger.info('The workflow "%s" of the deployment "%s" runs as execution %s', workflow_id, deployment_id, execution['id'])
+    _waiting.until_idle(client, deployment_id, timeout)
+    return client, deployment_id
+
+
+def _there(inputs):
+    """A client of the manager where the deployment is, and its id. A deployment that
+    is gone is so for all retries."""
     client = _config.Target(inputs).client
     deployment_id = _config.deployment_id(inputs)
-    execution = client.executions.start(deployment_id, workflow_id)
-    ctx.logger.info('The workflow "%s" of the deployment "%s" runs as execution %s', workflow_id, deployment_id, execution['id'])
-    _waiting.until_idle(client, deployment_id, timeout)
+    if not _uploads.exists(client.deployments, deployment_id):
+        raise NonRecoverableError('The deployment "{0}" is gone'.format(deployment_id))
     return client, deployment_id
