@@ -155,7 +155,7 @@ func TestIsAvailable(t *testing.T) {
 		{"one of two rules", &plan.Availability{NodeInstancesActive: []string{"none"}, NodeTypesRequired: []string{"x"}}, nil, false},
 	}
 	for _, tt := range tests {
-		if got := IsAvailable(tt.rules, Topology{InstanceStates: tt.states, NodeTypes: map[string]struct{}{"a": {}}}); got != tt.want {
+		if got := IsAvailable(tt.rules, Topology{InstanceStates: tt.states, NodeTypes: []string{"a"}}); got != tt.want {
 			t.Errorf("%s: got %v", tt.name, got)
 		}
 	}

@@ -188,29 +188,12 @@ func checkAvailability(ctx context.Context, r store.Reader, d store.Deployment, 
 	if w.AvailabilityRules == nil || e.Force || e.Resume {
 		return nil
 	}
-	of := []store.Filter{{Field: "tenant_name", Values: []string{d.Tenant}}, {Field: "deployment_id", Values: []string{d.ID}}}
-	t := Topology{NodeTypes: map[string]struct{}{}}
-	if len(w.AvailabilityRules.NodeInstancesActive) > 0 {
-		instances, err := r.ListInstances(ctx, store.Query{Filters: of})
-		if err != nil {
-			return err
-		}
-		for _, i := range instances.Items {
-			t.InstanceStates = append(t.InstanceStates, i.State)
-		}
+	d.Workflows = map[string]plan.Workflow{e.WorkflowID: w} // the others may need more to be read
+	found, err := Topologies(ctx, r, []store.Deployment{d})
+	if err != nil {
+		return err
 	}
-	if len(w.AvailabilityRules.NodeTypesRequired) > 0 {
-		nodes, err := r.ListNodes(ctx, store.Query{Filters: of})
-		if err != nil {
-			return err
-		}
-		for _, n := range nodes.Items {
-			for _, name := range n.TypeHierarchy {
-				t.NodeTypes[name] = struct{}{}
-			}
-		}
-	}
-	if !IsAvailable(w.AvailabilityRules, t) {
+	if !IsAvailable(w.AvailabilityRules, found[store.DeploymentKey{Tenant: d.Tenant, ID: d.ID}]) {
 		return refuse(CodeUnavailable, "Workflow not available: %s", e.WorkflowID)
 	}
 	return nil

@@ -10,14 +10,16 @@ import (
 
 	"windlass/internal/access"
 	"windlass/internal/catalog"
+	"windlass/internal/execution"
 	"windlass/internal/store"
 )
 
 // deployment is a stored deployment with what is read apart from it.
 type deployment struct {
 	store.Deployment
-	family catalog.Family
-	groups []string
+	family   catalog.Family
+	groups   []string
+	topology execution.Topology
 }
 
 // familyFields are those of what a deployment contains.
@@ -39,7 +41,7 @@ var deploymentShape = shape[deployment]{name: "Deployment", fields: append([]fie
 	{"scaling_groups", dict, func(d deployment) any { return typed(d.ScalingGroups) }},
 	{"policy_types", dict, func(d deployment) any { return typed(d.PolicyTypes) }},
 	{"policy_triggers", dict, func(d deployment) any { return typed(d.PolicyTriggers) }},
-	{"workflows", list, func(d deployment) any { return workflowsOut(d.Workflows) }},
+	{"workflows", list, func(d deployment) any { return workflowsOut(d) }},
 	{"runtime_only_evaluation", boolean, func(d deployment) any { return d.RuntimeOnlyEvaluation }},
 	{"permalink", text, func(deployment) any { return nil }},
 	{"labels", list, func(d deployment) any { return labelsOut(d.Labels) }},
@@ -259,7 +261,8 @@ func (s *server) getDeployment(w http.ResponseWriter, r *request) error {
 }
 
 // withFamilies reads what deployments contain, all of it or their children
-// only, and the groups they are in, as far as the answer includes these.
+// only, the groups they are in, and what it takes to tell which workflows they can
+// have now, as far as the answer includes these.
 func (s *server) withFamilies(ctx context.Context, list []store.Deployment, include []string, all bool) ([]deployment, error) {
 	wants := func(names ...string) bool {
 		return len(include) == 0 || slices.ContainsFunc(names, func(n string) bool { return slices.Contains(include, n) })
@@ -276,15 +279,23 @@ func (s *server) withFamilies(ctx context.Context, list []store.Deployment, incl
 			return nil, fmt.Errorf("read what deployment %s contains: %w", d.ID, err)
 		}
 	}
-	if len(list) == 0 || !wants("deployment_groups") {
-		return out, nil
+	if len(list) > 0 && wants("deployment_groups") {
+		groups, err := s.Store.GroupsOf(ctx, keys)
+		if err != nil {
+			return nil, fmt.Errorf("read the groups of deployments: %w", err)
+		}
+		for i, key := range keys {
+			out[i].groups = groups[key]
+		}
 	}
-	groups, err := s.Store.GroupsOf(ctx, keys)
-	if err != nil {
-		return nil, fmt.Errorf("read the groups of deployments: %w", err)
-	}
-	for i, key := range keys {
-		out[i].groups = groups[key]
+	if wants("workflows") {
+		topologies, err := execution.Topologies(ctx, s.Store, list)
+		if err != nil {
+			return nil, err
+		}
+		for i, key := range keys {
+			out[i].topology = topologies[key]
+		}
 	}
 	return out, nil
 }

@@ -177,6 +177,12 @@ type NodeReader interface {
 	// NodesOfType lists the ids of a deployment's nodes that are of the type or
 	// of one derived from it.
 	NodesOfType(ctx context.Context, d DeploymentKey, typeName string) ([]string, error)
+	// NodeTypes lists the types of deployments' nodes and what these are derived
+	// from, each once; a deployment without nodes is not among the keys.
+	NodeTypes(ctx context.Context, deployments []DeploymentKey) (map[DeploymentKey][]string, error)
+	// InstanceStates lists the states that instances of deployments are in, each
+	// once; a deployment without instances is not among the keys.
+	InstanceStates(ctx context.Context, deployments []DeploymentKey) (map[DeploymentKey][]string, error)
 	// GetInstance finds an instance by its id, unique in the tenant.
 	GetInstance(ctx context.Context, tenant, id string) (NodeInstance, error)
 	ListInstances(ctx context.Context, q Query) (Page[NodeInstance], error)

@@ -47,24 +47,29 @@ func (r Reader) GroupMembers(ctx context.Context, tenant, id string) ([]string, 
 
 // GroupsOf lists the groups that deployments are in.
 func (r Reader) GroupsOf(ctx context.Context, deployments []store.DeploymentKey) (map[store.DeploymentKey][]string, error) {
+	return r.listsOf(ctx, deployments, "SELECT tenant, deployment_id, group_id FROM deployment_group_members WHERE %s ORDER BY group_id")
+}
+
+// listsOf collects a text of each row by its deployment. The query gives tenant,
+// deployment and text, with %s for the condition on deployment_id.
+func (r Reader) listsOf(ctx context.Context, deployments []store.DeploymentKey, query string) (map[store.DeploymentKey][]string, error) {
 	type member struct {
-		of    store.DeploymentKey
-		group string
+		of   store.DeploymentKey
+		text string
 	}
 	ids, asked := make([]string, len(deployments)), make(map[store.DeploymentKey]bool, len(deployments))
 	for i, d := range deployments {
 		ids[i], asked[d] = d.ID, true
 	}
-	found, err := all(ctx, r.conn, func(m *member) []any { return []any{&m.of.Tenant, &m.of.ID, &m.group} },
-		"SELECT tenant, deployment_id, group_id FROM deployment_group_members WHERE "+fmt.Sprintf(r.dialect.Member, "deployment_id")+
-			" ORDER BY group_id", jsonTexts(ids))
-	groups := map[store.DeploymentKey][]string{}
+	found, err := all(ctx, r.conn, func(m *member) []any { return []any{&m.of.Tenant, &m.of.ID, &m.text} },
+		fmt.Sprintf(query, fmt.Sprintf(r.dialect.Member, "deployment_id")), jsonTexts(ids))
+	lists := map[store.DeploymentKey][]string{}
 	for _, m := range found {
 		if asked[m.of] {
-			groups[m.of] = append(groups[m.of], m.group)
+			lists[m.of] = append(lists[m.of], m.text)
 		}
 	}
-	return groups, err
+	return lists, err
 }
 
 // AddDeploymentGroup adds a group, or gives ErrExists.

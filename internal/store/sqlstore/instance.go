@@ -94,6 +94,11 @@ func (r Reader) ListInstances(ctx context.Context, q store.Query) (store.Page[st
 	return page(ctx, r, instances, q)
 }
 
+// InstanceStates lists the states of deployments' instances.
+func (r Reader) InstanceStates(ctx context.Context, deployments []store.DeploymentKey) (map[store.DeploymentKey][]string, error) {
+	return r.listsOf(ctx, deployments, "SELECT DISTINCT tenant, deployment_id, state FROM node_instances WHERE %s")
+}
+
 // AddInstances adds instances; versions below 1 become 1. If ids are taken it
 // gives ErrExists for one of them and adds none.
 func (t *Tx) AddInstances(ctx context.Context, added []store.NodeInstance) error {

@@ -2,7 +2,9 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"windlass/internal/store"
@@ -73,6 +75,33 @@ func (r Reader) ListNodes(ctx context.Context, q store.Query) (store.Page[store.
 func (r Reader) NodesOfType(ctx context.Context, d store.DeploymentKey, typeName string) ([]string, error) {
 	return texts(ctx, r.conn, "SELECT id FROM nodes WHERE deployment_id = ? AND tenant = ? AND "+
 		fmt.Sprintf(r.dialect.Contains, "type_hierarchy")+" ORDER BY num", d.ID, d.Tenant, strconv.Quote(typeName))
+}
+
+// NodeTypes lists the types of deployments' nodes, with those above them.
+func (r Reader) NodeTypes(ctx context.Context, deployments []store.DeploymentKey) (map[store.DeploymentKey][]string, error) {
+	hierarchies, err := r.listsOf(ctx, deployments, "SELECT DISTINCT tenant, deployment_id, type_hierarchy FROM nodes WHERE type_hierarchy IS NOT NULL AND %s")
+	if err != nil {
+		return nil, err
+	}
+	read := map[string][]string{} // few differ
+	types := make(map[store.DeploymentKey][]string, len(hierarchies))
+	for d, encoded := range hierarchies {
+		for _, text := range encoded {
+			names, known := read[text]
+			if !known {
+				if err := json.Unmarshal([]byte(text), &names); err != nil {
+					return nil, fmt.Errorf("read the types of a node of deployment %s: %w", d.ID, err)
+				}
+				read[text] = names
+			}
+			for _, name := range names {
+				if !slices.Contains(types[d], name) {
+					types[d] = append(types[d], name)
+				}
+			}
+		}
+	}
+	return types, nil
 }
 
 // AddNodes adds nodes. It gives ErrExists if one is there.

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"windlass/internal/blueprint/plan"
 	"windlass/internal/store"
@@ -52,6 +54,38 @@ var nodeTests = []test{
 		if page.Total != 2 || page.Items[0].ID != "net" || page.Items[1].DeploymentID != "other" {
 			s.Errorf("left are %+v", page.Items)
 		}
+	}},
+	{"types and states of several deployments", func(s *subject) {
+		node := func(tenant, deployment, id string, types ...string) store.Node {
+			return store.Node{Tenant: tenant, DeploymentID: deployment, ID: id, TypeHierarchy: types}
+		}
+		instance := func(tenant, deployment, id, state string) store.NodeInstance {
+			return store.NodeInstance{Tenant: tenant, DeploymentID: deployment, ID: id, NodeID: "n", State: state}
+		}
+		s.write(func(tx store.Tx) error {
+			return errors.Join(tx.AddNodes(s.ctx(), []store.Node{
+				node("a", "d", "n1", "root", "vm"), node("a", "d", "n2", "root", "net"), node("a", "d", "n3", "root", "vm"),
+				node("a", "e", "n1", "root"), node("a", "f", "n1"), node("b", "d", "n1", "other"), node("a", "g", "n1", "more"),
+			}), tx.AddInstances(s.ctx(), []store.NodeInstance{
+				instance("a", "d", "1", "started"), instance("a", "d", "2", "started"), instance("a", "d", "3", "deleted"),
+				instance("a", "e", "4", "started"), instance("b", "d", "5", "creating"), instance("a", "g", "6", "stopping"),
+			}))
+		})
+		key := func(tenant, id string) store.DeploymentKey { return store.DeploymentKey{Tenant: tenant, ID: id} }
+		sorted := func(lists map[store.DeploymentKey][]string, err error) map[store.DeploymentKey][]string {
+			s.must(err)
+			for _, list := range lists {
+				slices.Sort(list)
+			}
+			return lists
+		}
+		asked := []store.DeploymentKey{key("a", "d"), key("a", "e"), key("a", "f"), key("b", "d"), key("a", "none")}
+		same(s, sorted(s.NodeTypes(s.ctx(), asked)), map[store.DeploymentKey][]string{
+			key("a", "d"): {"net", "root", "vm"}, key("a", "e"): {"root"}, key("b", "d"): {"other"}})
+		same(s, sorted(s.InstanceStates(s.ctx(), asked)), map[store.DeploymentKey][]string{
+			key("a", "d"): {"deleted", "started"}, key("a", "e"): {"started"}, key("b", "d"): {"creating"}})
+		same(s, sorted(s.InstanceStates(s.ctx(), asked[1:2])), map[store.DeploymentKey][]string{key("a", "e"): {"started"}})
+		same(s, sorted(s.NodeTypes(s.ctx(), nil)), map[store.DeploymentKey][]string{})
 	}},
 	{"many in the order of insertion, with counts", func(s *subject) {
 		var list []store.Node
