@@ -319,7 +319,11 @@ func (a *app) showWhy(o object) error {
 		a.say("  %s: %s", text(t, "name"), text(t, "for"))
 	}
 	for _, t := range objects("failed_operations") {
-		a.say("  failed: %s: %s", text(t, "name"), text(t, "error"))
+		attempt := ""
+		if retry, ok := t["retry"].(int64); ok && retry > 0 {
+			attempt = fmt.Sprintf(" [retry %d/%v]", retry, t["max_retries"])
+		}
+		a.say("  failed: %s%s: %s", text(t, "name"), attempt, text(t, "error"))
 	}
 	if failure := text(o, "error"); failure != "" {
 		a.say("Error: %s", failure)

@@ -211,6 +211,9 @@ func holdText(w graph.Waiting, s graph.Snapshot, now time.Time) string {
 	case graph.AwaitsSlot:
 		return "it waits for a free place among the operations that may run at once"
 	case graph.AwaitsTime:
+		if s.Paused {
+			return fmt.Sprintf("it is tried again at %s at the earliest, when the execution is continued", w.At.UTC().Format("15:04:05"))
+		}
 		return fmt.Sprintf("it is tried again at %s, in %s", w.At.UTC().Format("15:04:05"), max(0, w.At.Sub(now)).Round(time.Second))
 	case graph.Blocked:
 		return "it will not run: something that it needs has failed"

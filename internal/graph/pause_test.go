@@ -106,6 +106,31 @@ func TestSnapshotTellsWhatTasksWaitFor(t *testing.T) {
 	}
 }
 
+// What is in a subgraph that a pause keeps from being entered waits for no task.
+func TestSnapshotOfWhatBeginsPaused(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		hold  Event
+		holds Hold
+	}{"paused": {SetPaused{true}, HeldBack}, "cancelled": {Cancel{}, HeldBack}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := New(&counter{})
+			s := g.AddSubgraph(nil, "s", 0)
+			a := g.AddTo(s, op("a"))
+			if err := g.Depend(g.AddTo(s, op("b")), a); err != nil {
+				t.Fatal(err)
+			}
+			e, now := NewEngine(g, nil, time.Minute), time.Unix(0, 0)
+			e.Step(now, tc.hold)
+			e.Step(now, Begin{})
+			if w := e.Snapshot().Tasks[0]; w.Task.Name != "a" || w.Hold != tc.holds {
+				t.Errorf("got %+v", w)
+			}
+		})
+	}
+}
+
 // deaf is a performer that hears nothing.
 type deaf struct{ until chan struct{} }
 

@@ -42,17 +42,19 @@ func (e *Engine) Snapshot() Snapshot {
 			continue
 		}
 		task := *n.task
-		w := Waiting{Task: &task}
+		w := Waiting{Task: &task, On: e.awaited(n)}
 		switch {
 		case n.running:
 			w.Hold = Runs
 		case n.isBlocked(e.graph):
 			w.Hold = Blocked
-		case len(n.waits) > 0:
-			w.Hold, w.On = AwaitsTasks, e.awaited(n)
+		case e.cancel:
+			w.Hold = HeldBack
+		case len(w.On) > 0:
+			w.Hold = AwaitsTasks
 		case slices.Contains(e.delayed, n):
 			w.Hold, w.At = AwaitsTime, task.ExecuteAfter
-		case e.paused || e.cancel:
+		case e.paused:
 			w.Hold = HeldBack
 		default:
 			w.Hold = AwaitsSlot

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"windlass/internal/store"
 )
 
@@ -43,6 +45,31 @@ func TestExecutions(t *testing.T) {
 	why := a.get("/executions/" + run.ID + "/why").is(http.StatusOK).object()
 	if why["text"] != "It waits." || why["position"] != int64(2) || len(why["blocked_by"].([]any)) != 1 {
 		t.Errorf("why: %v", why)
+	}
+}
+
+// Of an operation that was tried again, the last attempt that failed is named.
+func TestWhyNamesFailures(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.deployment("d1")
+	run := a.execution(store.Execution{Owned: owned("admin"), DeploymentID: "d1", WorkflowID: "install", Status: store.Failed})
+	about := object{"kwargs": object{"__cloudify_context": object{"node_id": "db_1", "operation": "test.it"}}}
+	a.write(func(tx store.Tx) error {
+		return tx.AddGraph(t.Context(), store.Graph{ID: "g", ExecutionID: run.ID, Name: "install", CreatedAt: started}, []store.Operation{
+			{ID: "1", GraphID: "g", ExecutionID: run.ID, Name: "script.run", Type: "RemoteWorkflowTask", State: "failed", CreatedAt: started, Error: "first",
+				Parameters: object{"current_retries": int64(0), "total_retries": int64(1), "retried_task": nil, "task_kwargs": about}},
+			{ID: "2", GraphID: "g", ExecutionID: run.ID, Name: "script.run", Type: "RemoteWorkflowTask", State: "failed", CreatedAt: started.Add(time.Second), Error: "second",
+				Parameters: object{"current_retries": int64(1), "total_retries": int64(1), "retried_task": "1", "task_kwargs": about}},
+			{ID: "3", GraphID: "g", ExecutionID: run.ID, Name: "db_1", Type: "SubgraphTask", State: "failed", CreatedAt: started.Add(time.Second), Error: "second"},
+		})
+	})
+	got := a.get("/executions/" + run.ID + "/why").is(http.StatusOK).object()
+	want := []any{object{
+		"id": "2", "name": "script.run (db_1:test.it)", "type": "RemoteWorkflowTask", "error": "second", "retry": int64(1), "max_retries": int64(1),
+	}}
+	if diff := cmp.Diff(want, got["failed_operations"]); diff != "" || got["failed_operations_total"] != int64(3) {
+		t.Errorf("total %v, failures: %s", got["failed_operations_total"], diff)
 	}
 }
 
