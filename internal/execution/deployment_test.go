@@ -62,7 +62,7 @@ func addDeployment(t testing.TB, st store.Store, id string, edit func(p *plan.De
 		instances = append(instances, store.NodeInstance{
 			Tenant: owned.Tenant, DeploymentID: id, NodeID: i.NodeID, ID: id + "-" + i.ID, Index: index[i.NodeID],
 			State: "uninitialized", Version: 1, RuntimeProperties: map[string]any{}, Relationships: relationships,
-			Visibility: owned.Visibility, CreatedBy: owned.CreatedBy,
+			ScalingGroups: i.ScalingGroups, Visibility: owned.Visibility, CreatedBy: owned.CreatedBy,
 		})
 	}
 	write(t, st, func(ctx context.Context, tx store.Tx) error {

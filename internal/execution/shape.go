@@ -20,6 +20,8 @@ type shape struct {
 	was        store.Deployment // before an update began to change it
 	nodes      []store.Node
 	instances  []store.NodeInstance
+
+	nodeAt, instanceAt map[string]int // where they are in the lists, by id
 }
 
 func readShape(ctx context.Context, from store.Reader, tenant, deployment string) (*shape, error) {
@@ -37,7 +39,35 @@ func readShape(ctx context.Context, from store.Reader, tenant, deployment string
 		return nil, fmt.Errorf("read the node instances of %s: %w", d.ID, err)
 	}
 	slices.SortStableFunc(nodes.Items, func(a, b store.Node) int { return a.Position - b.Position })
-	return &shape{deployment: d, nodes: nodes.Items, instances: instances.Items}, nil
+	s := &shape{
+		deployment: d, nodes: nodes.Items, instances: instances.Items,
+		nodeAt: make(map[string]int, len(nodes.Items)), instanceAt: make(map[string]int, len(instances.Items)),
+	}
+	for k, n := range s.nodes {
+		s.nodeAt[n.ID] = k
+	}
+	for k, i := range s.instances {
+		s.instanceAt[i.ID] = k
+	}
+	return s, nil
+}
+
+// node gives a node by its id; false if there is none.
+func (s *shape) node(id string) (store.Node, bool) {
+	k, ok := s.nodeAt[id]
+	if !ok {
+		return store.Node{}, false
+	}
+	return s.nodes[k], true
+}
+
+// find gives an instance by its id, nil if there is none.
+func (s *shape) find(id string) *store.NodeInstance {
+	k, ok := s.instanceAt[id]
+	if !ok {
+		return nil
+	}
+	return &s.instances[k]
 }
 
 // modify works out a modification of the shape.
@@ -96,21 +126,12 @@ func (s *shape) setCount(ctx context.Context, tx store.Tx, name string, node fun
 		s.deployment.ScalingGroups[name] = g
 		return tx.UpdateDeployment(ctx, s.deployment)
 	}
-	for _, n := range s.nodes {
-		if n.ID == name {
-			node(&n.Scalable)
-			return tx.UpdateNode(ctx, n)
-		}
+	n, ok := s.node(name)
+	if !ok {
+		return nil
 	}
-	return nil
-}
-
-func (s *shape) find(id string) (store.NodeInstance, bool) {
-	k := slices.IndexFunc(s.instances, func(i store.NodeInstance) bool { return i.ID == id })
-	if k < 0 {
-		return store.NodeInstance{}, false
-	}
-	return s.instances[k], true
+	node(&n.Scalable)
+	return tx.UpdateNode(ctx, n)
 }
 
 // grow adds the instances with the mark, and their new relationships to those
@@ -131,13 +152,15 @@ func (s *shape) grow(ctx context.Context, tx store.Tx, list []plan.NodeInstance,
 			})
 			continue
 		}
-		i, ok := s.find(p.ID)
-		if !ok {
+		i := s.find(p.ID)
+		if i == nil {
 			continue
 		}
+		has := setOf(i.Relationships)
 		relationships := slices.Clone(i.Relationships)
 		for _, r := range p.Relationships {
-			if !slices.Contains(relationships, r) {
+			if !has[r] {
+				has[r] = true
 				relationships = append(relationships, r)
 			}
 		}
@@ -151,7 +174,15 @@ func (s *shape) grow(ctx context.Context, tx store.Tx, list []plan.NodeInstance,
 	return tx.AddInstances(ctx, added)
 }
 
-func (s *shape) relate(ctx context.Context, tx store.Tx, i store.NodeInstance, relationships []plan.InstanceRelationship) error {
+func setOf(list []plan.InstanceRelationship) map[plan.InstanceRelationship]bool {
+	set := make(map[plan.InstanceRelationship]bool, len(list))
+	for _, r := range list {
+		set[r] = true
+	}
+	return set
+}
+
+func (s *shape) relate(ctx context.Context, tx store.Tx, i *store.NodeInstance, relationships []plan.InstanceRelationship) error {
 	if slices.Equal(relationships, i.Relationships) {
 		return nil
 	}
@@ -159,6 +190,7 @@ func (s *shape) relate(ctx context.Context, tx store.Tx, i store.NodeInstance, r
 		relationships = []plan.InstanceRelationship{}
 	}
 	_, err := tx.UpdateInstance(ctx, store.InstanceUpdate{Tenant: i.Tenant, ID: i.ID, Version: i.Version, Force: true, Relationships: relationships})
+	i.Relationships = relationships
 	return err
 }
 
@@ -167,17 +199,18 @@ func (s *shape) relate(ctx context.Context, tx store.Tx, i store.NodeInstance, r
 func (s *shape) shrink(ctx context.Context, tx store.Tx, list []plan.NodeInstance, mark string) error {
 	var gone []string
 	for _, p := range list {
+		i := s.find(p.ID)
 		if p.Modification == mark && mark == topology.Removed {
 			gone = append(gone, p.ID)
 			continue
 		}
-		if i, ok := s.find(p.ID); ok {
-			left := slices.DeleteFunc(slices.Clone(i.Relationships), func(r plan.InstanceRelationship) bool {
-				return slices.Contains(p.Relationships, r)
-			})
-			if err := s.relate(ctx, tx, i, left); err != nil {
-				return err
-			}
+		if i == nil {
+			continue
+		}
+		lost := setOf(p.Relationships)
+		left := slices.DeleteFunc(slices.Clone(i.Relationships), func(r plan.InstanceRelationship) bool { return lost[r] })
+		if err := s.relate(ctx, tx, i, left); err != nil {
+			return err
 		}
 	}
 	if len(gone) == 0 {

@@ -37,6 +37,10 @@ type updatePlan struct {
 	From string `json:"from_blueprint"`
 	// Settings are the new plan's deployment_settings.
 	Settings value.Map `json:"deployment_settings"`
+	// Settled are the numbers of instances at the end, by node.
+	Settled map[string]int `json:"settled_counts"`
+	// Rewired are the nodes whose relationships are others, or in another order.
+	Rewired []string `json:"relationships_changed"`
 }
 
 // changedInputs are an operation's inputs before and after an update. Those of a
@@ -88,10 +92,11 @@ func (h workflowHost) PrepareUpdate(ctx context.Context, parameters map[string]a
 		return nil, fmt.Errorf("update deployment %s to blueprint %s: %w", d.ID, b.ID, err)
 	}
 	var p updatePlan
+	var notes []string
 	var refused unsupported
 	for range idAttempts {
 		err = r.write(ctx, func(tx store.Tx) error {
-			p, err = h.prepareUpdate(ctx, tx, b.ID, prepared, parameters)
+			p, notes, err = h.prepareUpdate(ctx, tx, b.ID, prepared, parameters)
 			if refused = nil; errors.As(err, &refused) {
 				return nil // its steps are worth keeping
 			}
@@ -103,6 +108,9 @@ func (h workflowHost) PrepareUpdate(ctx context.Context, parameters map[string]a
 	}
 	if err != nil {
 		return nil, err
+	}
+	for _, note := range notes {
+		h.Log(ctx, "warning", note)
 	}
 	for _, problem := range refused {
 		h.Log(ctx, "error", problem)
@@ -158,58 +166,81 @@ func (r *run) prepareAnew(ctx context.Context, d store.Deployment, p *plan.Plan,
 	})
 }
 
-func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, blueprint string, to *plan.Deployment, parameters map[string]any) (updatePlan, error) {
+// prepareUpdate works out what an update does, and stores it unless that is to be
+// a preview. The notes are for people.
+func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, blueprint string, prepared *plan.Deployment, parameters map[string]any,
+) (p updatePlan, notes []string, err error) {
 	r := h.r
-	id, _ := parameters["update_id"].(string)
-	preview, _ := parameters["preview"].(bool)
 	if known, ok, err := r.remembered(ctx, tx, updateRecord); err != nil || ok { // by an attempt that was taken for failed
-		var p updatePlan
 		if err == nil {
 			err = value.Into(known, &p)
 		}
-		return p, err
+		return p, nil, err
 	}
-	p := updatePlan{ID: id, Preview: preview || r.e.IsDryRun, Linked: map[string][]string{}, Unlinked: map[string][]string{}}
+	id, _ := parameters["update_id"].(string)
+	preview, _ := parameters["preview"].(bool)
+	p = updatePlan{ID: id, Preview: preview || r.e.IsDryRun, Linked: map[string][]string{}, Unlinked: map[string][]string{}}
 	before, err := readShape(ctx, tx, r.e.Tenant, r.e.DeploymentID)
 	if err != nil {
-		return p, err
+		return p, nil, err
 	}
-	after := keepCounts(before, to.Nodes)
-	steps := findSteps(before, after, to)
-	problems := p.takeUp(steps, before, after)
+	modified, err := r.s.beingModified(ctx, tx, before.deployment)
+	if err != nil {
+		return p, nil, err
+	}
+	count := countsAfter(before, prepared, modified)
+	to := *prepared
+	to.Nodes, to.ScalingGroups = count.nodes, count.groups
+	steps := findSteps(before, &to)
+	problems := p.takeUp(steps, before, to.Nodes)
 	if p.Result, err = topology.Modify(topology.Modification{
-		Nodes: after, PreviousNodes: before.planNodes(), PreviousInstances: before.planInstances(), Groups: to.ScalingGroups,
+		Nodes: to.Nodes, PreviousNodes: before.planNodes(), PreviousInstances: before.planInstances(), Changes: count.changes, Groups: to.ScalingGroups,
 	}, newSuffix); err != nil && len(problems) == 0 {
-		return p, err
+		return p, nil, err
 	}
-	p.Settings, p.From = to.DeploymentSettings, before.deployment.BlueprintID
+	p.Settings, p.From, p.Settled = to.DeploymentSettings, before.deployment.BlueprintID, count.settled
 	if !r.e.IsDryRun {
-		if err := p.describe(ctx, tx, r, steps, before, to, parameters); err != nil {
-			return p, err
+		if err := p.describe(ctx, tx, r, steps, before, &to, parameters); err != nil {
+			return p, nil, err
 		}
 	}
 	if len(problems) > 0 {
-		return p, unsupported(problems)
+		return p, nil, unsupported(problems)
 	}
 	if p.Preview {
-		return p, nil
+		return p, count.notes, nil
 	}
-	if err := before.become(ctx, tx, blueprint, to, after, &p, parameters, r.s.now()); err != nil {
-		return p, err
+	if err := before.become(ctx, tx, blueprint, &to, &p, parameters, r.s.now()); err != nil {
+		return p, nil, err
 	}
 	if f := r.s.cfg.Replanned; f != nil {
-		if err := f(ctx, tx, before.was, before.deployment, to); err != nil {
-			return p, err
+		if err := f(ctx, tx, before.was, before.deployment, &to); err != nil {
+			return p, nil, err
 		}
 	}
 	if _, err := r.s.declaredSchedules(ctx, tx, before.deployment, p.Settings); err != nil {
-		return p, err
+		return p, nil, err
 	}
 	record, err := value.Of(p)
 	if err != nil {
-		return p, err
+		return p, nil, err
 	}
-	return p, r.remember(ctx, tx, updateRecord, record)
+	return p, count.notes, r.remember(ctx, tx, updateRecord, record)
+}
+
+// beingModified names the nodes that a modification under way scales.
+func (s *Service) beingModified(ctx context.Context, from store.Reader, d store.Deployment) (map[string]bool, error) {
+	started, err := modificationsOf(ctx, from, d.Tenant, d.ID, store.Filter{Field: "status", Values: []string{store.ModificationStarted}})
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
+	for _, m := range started {
+		for name := range m.ModifiedNodes {
+			names[name] = true
+		}
+	}
+	return names, nil
 }
 
 // unsupported refuses an update for its steps that can't be made.
@@ -219,35 +250,9 @@ func (u unsupported) Error() string {
 	return "Cannot update: unsupported steps found\n" + strings.Join(u, "\n")
 }
 
-// keepCounts gives the nodes of the new plan; those that were there keep their
-// numbers of instances, unless the blueprint says how many to deploy.
-func keepCounts(before *shape, nodes []*plan.Node) []*plan.Node {
-	after := make([]*plan.Node, len(nodes))
-	for k, n := range nodes {
-		after[k] = n
-		old, ok := before.node(n.ID)
-		if _, says := n.Instances["deploy"]; !ok || says {
-			continue
-		}
-		kept := *n
-		kept.Capabilities.Scalable.Properties.Current = value.Any{V: int64(old.Scalable.Current)}
-		kept.Capabilities.Scalable.Properties.Planned = value.Any{V: int64(old.Scalable.Planned)}
-		after[k] = &kept
-	}
-	return after
-}
-
-func (s *shape) node(id string) (store.Node, bool) {
-	k := slices.IndexFunc(s.nodes, func(n store.Node) bool { return n.ID == id })
-	if k < 0 {
-		return store.Node{}, false
-	}
-	return s.nodes[k], true
-}
-
 // become stores all of the new plan that operations need: the deployment's
 // attributes, nodes with relationships old and new, and new instances.
-func (s *shape) become(ctx context.Context, tx store.Tx, blueprint string, to *plan.Deployment, after []*plan.Node, p *updatePlan,
+func (s *shape) become(ctx context.Context, tx store.Tx, blueprint string, to *plan.Deployment, p *updatePlan,
 	parameters map[string]any, now time.Time,
 ) error {
 	d := s.deployment
@@ -271,7 +276,7 @@ func (s *shape) become(ctx context.Context, tx store.Tx, blueprint string, to *p
 	}
 	s.deployment = d
 	var added []store.Node
-	for k, n := range after {
+	for k, n := range to.Nodes {
 		node, err := s.storedNode(n, k)
 		if err != nil {
 			return err
@@ -288,10 +293,8 @@ func (s *shape) become(ctx context.Context, tx store.Tx, blueprint string, to *p
 			}
 		}
 		was := pairRelationships(old.Relationships, node.Relationships)
-		for i, r := range old.Relationships {
-			if !slices.Contains(was, i) {
-				node.Relationships = append(node.Relationships, r)
-			}
+		for _, i := range unpaired(old.Relationships, was) {
+			node.Relationships = append(node.Relationships, old.Relationships[i])
 		}
 		if err := tx.UpdateNode(ctx, node); err != nil {
 			return err
@@ -359,19 +362,8 @@ func (h workflowHost) FinishUpdate(ctx context.Context, u *workflow.Update) erro
 		if err := s.shrink(ctx, tx, p.Result.Reduced, topology.Reduced); err != nil {
 			return err
 		}
-		for _, n := range s.nodes {
-			gone := p.Unlinked[n.ID]
-			if len(gone) == 0 {
-				continue
-			}
-			// The ones that are gone were put behind those that stay.
-			keep := len(n.Relationships) - len(gone)
-			if keep >= 0 && slices.EqualFunc(n.Relationships[keep:], gone, func(r plan.Relationship, target string) bool { return r.TargetID == target }) {
-				n.Relationships = n.Relationships[:keep]
-				if err := tx.UpdateNode(ctx, n); err != nil {
-					return err
-				}
-			}
+		if err := s.settle(ctx, tx, &p); err != nil {
+			return err
 		}
 		if err := tx.DeleteNodes(ctx, r.e.Tenant, r.e.DeploymentID, p.GoneNodes); err != nil {
 			return err
@@ -381,6 +373,42 @@ func (h workflowHost) FinishUpdate(ctx context.Context, u *workflow.Update) erro
 		}
 		return r.rewriteInputs(ctx, tx, p.Inputs)
 	})
+}
+
+// settle makes the nodes, and the relationships of their instances, what they are
+// at the end of an update.
+func (s *shape) settle(ctx context.Context, tx store.Tx, p *updatePlan) error {
+	for _, n := range s.nodes {
+		changed := p.settle(&n)
+		// The relationships that are gone were put behind those that stay.
+		gone := p.Unlinked[n.ID]
+		keep := len(n.Relationships) - len(gone)
+		if len(gone) > 0 && keep >= 0 &&
+			slices.EqualFunc(n.Relationships[keep:], gone, func(r plan.Relationship, target string) bool { return r.TargetID == target }) {
+			n.Relationships, changed = n.Relationships[:keep], true
+		}
+		if !changed {
+			continue
+		}
+		if err := tx.UpdateNode(ctx, n); err != nil {
+			return err
+		}
+	}
+	rewired := make(map[string]bool, len(p.Rewired))
+	for _, node := range p.Rewired {
+		rewired[node] = true
+	}
+	for k := range s.instances {
+		i := &s.instances[k]
+		if !rewired[i.NodeID] {
+			continue
+		}
+		n, _ := s.node(i.NodeID)
+		if err := s.relate(ctx, tx, i, reordered(i.Relationships, n.Relationships)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // RunCustomUpdate implements workflow.Updater.

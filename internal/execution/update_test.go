@@ -120,7 +120,7 @@ func TestUpdateSteps(t *testing.T) {
 				nodes[n.ID] = n
 			}
 			tc.change(&to, nodes)
-			got := steps(findSteps(before, to.Nodes, &to))
+			got := steps(findSteps(before, &to))
 			if diff := cmp.Diff(tc.want, got, cmp.Transformer("", func(l []string) []string { return append([]string{}, l...) })); diff != "" {
 				t.Error(diff)
 			}

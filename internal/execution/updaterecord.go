@@ -170,18 +170,10 @@ func nodeChanges(steps []updateStep) map[string]any {
 }
 
 func (p *updatePlan) instanceChanges() map[string]any {
-	related := map[string]bool{}
-	for _, list := range [][]plan.NodeInstance{p.Result.Extended, p.Result.Reduced} {
-		for _, i := range list {
-			if i.Modification != "" {
-				related[i.ID] = true
-			}
-		}
-	}
 	return map[string]any{
 		"added_and_related": orNone(p.Result.Added), "removed_and_related": orNone(p.Result.Removed),
 		"extended_and_related": orNone(p.Result.Extended), "reduced_and_related": orNone(p.Result.Reduced),
-		"relationships_changed": append([]string{}, slices.Sorted(maps.Keys(related))...),
+		"relationships_changed": append([]string{}, p.Rewired...),
 	}
 }
 

@@ -45,24 +45,24 @@ func (f *stepFinder) found(action, entityType string, id ...string) *updateStep 
 }
 
 // findSteps lists what is different between the deployment and its new plan.
-func findSteps(before *shape, nodes []*plan.Node, to *plan.Deployment) []updateStep {
+func findSteps(before *shape, to *plan.Deployment) []updateStep {
 	f := &stepFinder{}
 	d := before.deployment
 	f.description(d.Description, to.Description)
 	keyed(f, "output", []string{"outputs"}, d.Outputs, to.Outputs)
 	keyed(f, "workflow", []string{"workflows"}, d.Workflows, to.Workflows)
 	groups := len(f.steps)
-	keyed(f, "group", []string{"groups"}, d.Groups, to.Groups)
+	keyed(f, "group", []string{"groups"}, sortedMembers(d.Groups), sortedMembers(to.Groups))
 	for k := groups; k < len(f.steps); k++ {
 		f.steps[k].problem = "groups can't be changed"
 	}
-	order := topologyOrder(nodes)
+	order := topologyOrder(to.Nodes)
 	for _, old := range before.nodes {
-		if !slices.ContainsFunc(nodes, func(n *plan.Node) bool { return n.ID == old.ID }) {
+		if _, still := order[old.ID]; !still {
 			f.found(stepRemove, "node", "nodes", old.ID)
 		}
 	}
-	for _, n := range nodes {
+	for _, n := range to.Nodes {
 		if old, ok := before.node(n.ID); ok {
 			f.node(old, n)
 		} else {
@@ -71,6 +71,16 @@ func findSteps(before *shape, nodes []*plan.Node, to *plan.Deployment) []updateS
 	}
 	slices.SortStableFunc(f.steps, func(a, b updateStep) int { return a.rank() - b.rank() })
 	return f.steps
+}
+
+// sortedMembers gives groups so that the order of their members makes no difference.
+func sortedMembers(groups map[string]plan.Group) map[string]plan.Group {
+	sorted := make(map[string]plan.Group, len(groups))
+	for name, g := range groups {
+		g.Members = slices.Sorted(slices.Values(g.Members))
+		sorted[name] = g
+	}
+	return sorted
 }
 
 // rank orders steps: what is removed first, relationships before nodes; then
@@ -210,10 +220,8 @@ func (f *stepFinder) relationships(path []string, old []plan.Relationship, n *pl
 		keyed(f, "operation", append(slices.Clone(here), "source_operations"), old[before].SourceOperations, r.SourceOperations)
 		keyed(f, "operation", append(slices.Clone(here), "target_operations"), old[before].TargetOperations, r.TargetOperations)
 	}
-	for k := range old {
-		if !slices.Contains(was, k) {
-			f.found(stepRemove, "relationship", append(slices.Clone(path), index(k))...)
-		}
+	for _, k := range unpaired(old, was) {
+		f.found(stepRemove, "relationship", append(slices.Clone(path), index(k))...)
 	}
 }
 
@@ -221,17 +229,35 @@ func (f *stepFinder) relationships(path []string, old []plan.Relationship, n *pl
 // that it is the continuation of: the n-th to the same target and of the same
 // type. New ones get -1.
 func pairRelationships(old, now []plan.Relationship) []int {
+	type kind struct{ relationship, target string }
+	left := make(map[kind][]int, len(old))
+	for k, o := range old {
+		left[kind{o.Type, o.TargetID}] = append(left[kind{o.Type, o.TargetID}], k)
+	}
 	was := make([]int, len(now))
 	for k, r := range now {
 		was[k] = -1
-		for i, o := range old {
-			if o.Type == r.Type && o.TargetID == r.TargetID && !slices.Contains(was[:k], i) {
-				was[k] = i
-				break
-			}
+		if same := left[kind{r.Type, r.TargetID}]; len(same) > 0 {
+			was[k], left[kind{r.Type, r.TargetID}] = same[0], same[1:]
 		}
 	}
 	return was
+}
+
+// unpaired lists the relationships before that none now continues.
+func unpaired(old []plan.Relationship, was []int) (gone []int) {
+	kept := make([]bool, len(old))
+	for _, k := range was {
+		if k >= 0 {
+			kept[k] = true
+		}
+	}
+	for k := range old {
+		if !kept[k] {
+			gone = append(gone, k)
+		}
+	}
+	return gone
 }
 
 func container(list []plan.Relationship) string {
@@ -253,6 +279,12 @@ func sameData(a, b any) bool {
 // takeUp notes in the plan of an update what its steps mean for nodes, and
 // returns what can't be done.
 func (p *updatePlan) takeUp(steps []updateStep, before *shape, after []*plan.Node) (problems []string) {
+	seen := map[[2]string]bool{}
+	first := func(list, id string) bool {
+		again := seen[[2]string{list, id}]
+		seen[[2]string{list, id}] = true
+		return !again
+	}
 	for k := range steps {
 		s := &steps[k]
 		s.ID = uuid.NewSHA1(uuid.NameSpaceOID, []byte(p.ID+"/"+s.String())).String()
@@ -264,8 +296,12 @@ func (p *updatePlan) takeUp(steps []updateStep, before *shape, after []*plan.Nod
 		case s.EntityType == "node" && s.Action == stepRemove:
 			p.GoneNodes = append(p.GoneNodes, s.EntityID[1])
 		case s.EntityType == "property", s.EntityType == "operation":
-			if !slices.Contains(p.Changed, s.EntityID[1]) {
+			if first("changed", s.EntityID[1]) {
 				p.Changed = append(p.Changed, s.EntityID[1])
+			}
+		case s.EntityType == "relationship":
+			if first("rewired", s.EntityID[1]) {
+				p.Rewired = append(p.Rewired, s.EntityID[1])
 			}
 		}
 	}
@@ -280,10 +316,8 @@ func (p *updatePlan) takeUp(steps []updateStep, before *shape, after []*plan.Nod
 				p.Linked[n.ID] = append(p.Linked[n.ID], r.TargetID)
 			}
 		}
-		for k, r := range old.Relationships {
-			if !slices.Contains(was, k) {
-				p.Unlinked[n.ID] = append(p.Unlinked[n.ID], r.TargetID)
-			}
+		for _, k := range unpaired(old.Relationships, was) {
+			p.Unlinked[n.ID] = append(p.Unlinked[n.ID], old.Relationships[k].TargetID)
 		}
 		p.noteInputs(old, n, was)
 	}

@@ -28,7 +28,8 @@ type Deployment struct {
 	DryRun      bool
 	Resume      bool
 
-	byID map[string]*Instance
+	byID   map[string]*Instance
+	inside map[string][]string // what is contained in an instance directly
 }
 
 // Settings are the defaults for tasks that say nothing themselves.
@@ -112,10 +113,7 @@ func (d *Deployment) these(ids []string) []*Instance {
 
 // split divides the instances into those with the ids and all others.
 func (d *Deployment) split(ids []string) (selected, others []*Instance) {
-	chosen := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		chosen[id] = true
-	}
+	chosen := idSet(ids)
 	for _, i := range d.Instances {
 		if chosen[i.ID] {
 			selected = append(selected, i)
@@ -128,17 +126,23 @@ func (d *Deployment) split(ids []string) (selected, others []*Instance) {
 
 // containedIn lists an instance and all that is contained in it, at any depth.
 func (d *Deployment) containedIn(i *Instance) []string {
-	inside := map[string]bool{i.ID: true}
-	ids := []string{i.ID}
-	for grown := true; grown; {
-		grown = false
+	if d.inside == nil {
+		d.inside = map[string][]string{}
 		for _, k := range d.Instances {
 			for _, r := range k.Relationships {
-				declared, ok := k.Node.declared(r)
-				if ok && declared.IsA(containedIn) && inside[r.TargetID] && !inside[k.ID] {
-					inside[k.ID], grown = true, true
-					ids = append(ids, k.ID)
+				if declared, ok := k.Node.declared(r); ok && declared.IsA(containedIn) {
+					d.inside[r.TargetID] = append(d.inside[r.TargetID], k.ID)
 				}
+			}
+		}
+	}
+	seen := map[string]bool{i.ID: true}
+	ids := []string{i.ID}
+	for k := 0; k < len(ids); k++ {
+		for _, id := range d.inside[ids[k]] {
+			if !seen[id] {
+				seen[id] = true
+				ids = append(ids, id)
 			}
 		}
 	}
@@ -219,6 +223,15 @@ func anys(ids []string) []any {
 		list[k] = id
 	}
 	return list
+}
+
+// idSet is for asking often whether a list has an id.
+func idSet(ids []string) map[string]bool {
+	has := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		has[id] = true
+	}
+	return has
 }
 
 func strs(v any) []string {

@@ -248,8 +248,10 @@ func reinstallRefusal(ids []string) error {
 
 // union appends to a those of b that it doesn't have.
 func union(a, b []string) []string {
+	has := idSet(a)
 	for _, id := range b {
-		if !slices.Contains(a, id) {
+		if !has[id] {
+			has[id] = true
 			a = append(a, id)
 		}
 	}

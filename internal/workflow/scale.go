@@ -283,8 +283,10 @@ func (r scaleRequest) checkHints(available map[string]bool, members map[string][
 
 func filtered(ids []string, keep func(string) bool) []string {
 	var out []string
+	has := make(map[string]bool, len(ids))
 	for _, id := range ids {
-		if keep(id) && !slices.Contains(out, id) {
+		if !has[id] && keep(id) {
+			has[id] = true
 			out = append(out, id)
 		}
 	}

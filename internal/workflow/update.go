@@ -135,7 +135,8 @@ func relinked(list []plan.NodeInstance, mark string, relations map[string][]stri
 }
 
 func without(ids, some []string) []string {
-	return filtered(ids, func(id string) bool { return !slices.Contains(some, id) })
+	not := idSet(some)
+	return filtered(ids, func(id string) bool { return !not[id] })
 }
 
 // relink runs establish or unlink of the relationships between instances that
@@ -164,14 +165,16 @@ func (w *updater) change(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	must = filtered(must, func(id string) bool { return slices.Contains(stay, id) })
-	rest := filtered(stay, func(id string) bool { return !slices.Contains(must, id) })
+	staying := idSet(stay)
+	must = filtered(must, func(id string) bool { return staying[id] })
+	rest := without(stay, must)
 	if !flag(w.parameters, "skip_drift_check") {
 		if err := checkIgnoring(ctx, w.h, "check_drift", rest, (*checker).drift); err != nil {
 			return err
 		}
 	}
-	if err := w.markChanged(ctx, rest); err != nil {
+	changed, err := w.markChanged(ctx, rest)
+	if err != nil {
 		return err
 	}
 	update, reinstall, err := w.decide(ctx, rest)
@@ -184,7 +187,7 @@ func (w *updater) change(ctx context.Context) error {
 			return err
 		}
 		reinstall = union(reinstall, broken)
-		update = filtered(update, func(id string) bool { return !slices.Contains(broken, id) })
+		update = without(update, broken)
 	}
 	failed, err := updateThese(ctx, w.h, update)
 	if err != nil {
@@ -195,13 +198,20 @@ func (w *updater) change(ctx context.Context) error {
 		reinstall = nil
 	}
 	reinstall = union(must, reinstall)
-	if len(reinstall) == 0 {
+	if len(reinstall) > 0 {
+		if err := reinstallThese(ctx, w.h, reinstall, w.ignore); err != nil {
+			return err
+		}
+	}
+	forget := forgetDrift(reinstall)
+	for _, id := range without(changed, reinstall) {
+		// The mark made here is no drift that anybody has found.
+		forget = append(forget, unset(id, driftKey))
+	}
+	if len(forget) == 0 {
 		return nil
 	}
-	if err := reinstallThese(ctx, w.h, reinstall, w.ignore); err != nil {
-		return err
-	}
-	return w.h.ChangeSystem(ctx, forgetDrift(reinstall)...)
+	return w.h.ChangeSystem(ctx, forget...)
 }
 
 // staying lists, once, the instances that run and are there before and after.
@@ -213,9 +223,10 @@ func (w *updater) staying(ctx context.Context) ([]string, error) {
 		}
 		added, _ := marked(w.Added, topology.Added)
 		removed, _ := marked(w.Removed, topology.Removed)
+		passing := idSet(append(added, removed...))
 		ids := []any{}
 		for _, i := range d.Instances {
-			if i.in("started") && !slices.Contains(added, i.ID) && !slices.Contains(removed, i.ID) {
+			if i.in("started") && !passing[i.ID] {
 				ids = append(ids, i.ID)
 			}
 		}
@@ -225,27 +236,30 @@ func (w *updater) staying(ctx context.Context) ([]string, error) {
 }
 
 // markChanged marks instances of changed nodes as drifted, where no operation
-// looks for drift itself.
-func (w *updater) markChanged(ctx context.Context, ids []string) error {
-	_, err := w.h.Once(ctx, "update_marked", func() (any, error) {
+// looks for drift itself, and returns them.
+func (w *updater) markChanged(ctx context.Context, ids []string) ([]string, error) {
+	answer, err := w.h.Once(ctx, "update_marked", func() (any, error) {
 		d, err := w.h.Deployment(ctx)
 		if err != nil {
 			return nil, err
 		}
+		nodes := idSet(w.Changed)
+		marked := []any{}
 		var changes []SystemChange
 		for _, i := range d.these(ids) {
-			if slices.Contains(w.Changed, i.NodeID) && !i.Node.Operations[lifecycle+"check_drift"].IsMapped() {
+			if nodes[i.NodeID] && !i.Node.Operations[lifecycle+"check_drift"].IsMapped() {
+				marked = append(marked, i.ID)
 				changes = append(changes, SystemChange{i.ID, func(properties map[string]any, now time.Time) {
 					properties[driftKey] = map[string]any{"ok": true, "result": true, "task": nil, "timestamp": now.UTC().Format(checkTime)}
 				}})
 			}
 		}
 		if len(changes) == 0 {
-			return true, nil
+			return marked, nil
 		}
-		return true, w.h.ChangeSystem(ctx, changes...)
+		return marked, w.h.ChangeSystem(ctx, changes...)
 	})
-	return err
+	return strs(answer), err
 }
 
 // decide says, once, which of the instances to update and which to reinstall.
@@ -262,7 +276,7 @@ func (w *updater) decide(ctx context.Context, ids []string) (update, reinstall [
 			}
 			update = nil
 		}
-		update = filtered(update, func(id string) bool { return !slices.Contains(reinstall, id) })
+		update = without(update, reinstall)
 		return map[string]any{"update": anys(update), "reinstall": anys(reinstall)}, nil
 	})
 	if err != nil {
