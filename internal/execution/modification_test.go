@@ -8,6 +8,7 @@ import (
 	"windlass/internal/operation"
 	"windlass/internal/store"
 	"windlass/internal/topology"
+	"windlass/internal/value"
 )
 
 // modificationOf is the one modification that the execution has started.
@@ -127,6 +128,23 @@ func TestModificationsByHand(t *testing.T) {
 			t.Errorf("got %v, want %s: %s", err, code, text)
 		}
 	}
+	t.Run("are kept as they were asked for", func(t *testing.T) {
+		for _, want := range []map[string]any{
+			{"instances": int64(2)}, {"instances": int64(1), "removed_ids_include_hint": []any{}, "removed_ids_exclude_hint": []any{"app_1"}},
+		} {
+			changes, err := ReadChanges(map[string]any{"app": want})
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := ask(changes)
+			if err != nil || !value.Equal(m.ModifiedNodes["app"], want) {
+				t.Errorf("%v, asked for %v, kept %v", err, want, m.ModifiedNodes)
+			}
+			if _, err := s.RollbackModification(t.Context(), "default_tenant", m.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 	for code, changes := range map[string]map[string]topology.Change{
 		CodeNotFound: {"nothing": {Instances: 1}}, CodeBadParameters: {"app": {Instances: -1}},
 	} {

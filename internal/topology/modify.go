@@ -20,9 +20,10 @@ type Change struct {
 	Instances int `json:"instances"`
 
 	// When there are too many, those included go first, those excluded last. An
-	// instance of a member stands for the group instance that it is in.
-	Include []string `json:"removed_ids_include_hint"`
-	Exclude []string `json:"removed_ids_exclude_hint"`
+	// instance of a member stands for the group instance that it is in. Nil ones
+	// are not written.
+	Include []string `json:"removed_ids_include_hint,omitzero"`
+	Exclude []string `json:"removed_ids_exclude_hint,omitzero"`
 }
 
 // Modification is the change from what there was to what shall be.

@@ -216,7 +216,7 @@ func (r scaleRequest) plan(d *Deployment) (name string, change topology.Change, 
 		return "", change, fmt.Errorf("Provided delta: %d is illegal. current number of instances of entity %s is %d",
 			r.delta, r.entity, current)
 	}
-	return name, topology.Change{Instances: current + r.delta, Include: r.include, Exclude: r.exclude}, nil
+	return name, topology.Change{Instances: current + r.delta, Include: append([]string{}, r.include...), Exclude: append([]string{}, r.exclude...)}, nil
 }
 
 // groupMembers lists, for each instance of a scaling group, the instances in it.
