@@ -41,6 +41,9 @@ func (g Gate) WaitsFor(req *operation.Request) string {
 	return fmt.Sprintf("it waits for somebody's approval (%s), see cfy approvals list,", question)
 }
 
+// EndsWithCancel implements operation.Waiter.
+func (g Gate) EndsWithCancel() bool { return true }
+
 // Run implements operation.Runner. The answer becomes the operation's result,
 // and the instance's runtime property "approval".
 func (g Gate) Run(ctx context.Context, req *operation.Request, host operation.Host) (any, error) {
@@ -96,10 +99,10 @@ func failure(format string, args ...any) error {
 }
 
 // ask finds what an attempt asked for, or asks. An attempt that begins anew after
-// a no, because somebody resumed its execution, asks again.
+// a no or a cancel, because somebody resumed its execution, asks again.
 func (s *Service) ask(ctx context.Context, req *operation.Request) (store.Approval, error) {
 	a, err := s.store.GetOperationApproval(ctx, req.TaskID)
-	again := err == nil && !req.Resume && (a.Status == store.ApprovalRefused || a.Status == store.ApprovalWithdrawn)
+	again := err == nil && (a.Status == store.ApprovalRefused && !req.Resume || a.Status == store.ApprovalWithdrawn)
 	if !again && !errors.Is(err, store.ErrNotFound) {
 		return a, err
 	}

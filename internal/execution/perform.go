@@ -34,6 +34,9 @@ func (p performer) Perform(ctx context.Context, t *graph.Task, started func()) (
 	defer p.r.under.begin(t, "it runs", p.r.s.now())()
 
 	result, err := p.r.performGuarded(ctx, t, started)
+	if errors.Is(err, graph.ErrInterrupted) {
+		return nil, err
+	}
 	failure := failureOf(err)
 	if p.r.leaves.Load() {
 		p.r.recordLeft(t, result, failure)
@@ -83,7 +86,27 @@ func (r *run) perform1(ctx context.Context, t *graph.Task, started func()) (any,
 	}
 	if w, ok := runner.(operation.Waiter); ok {
 		defer r.under.begin(t, w.WaitsFor(req), r.s.now())()
+		if w.EndsWithCancel() {
+			return r.performUntilCancel(ctx, t, runner, req, started)
+		}
 	}
+	return r.performAs(ctx, t, runner, req, started)
+}
+
+// performUntilCancel performs an operation that a cancel of any kind interrupts.
+func (r *run) performUntilCancel(ctx context.Context, t *graph.Task, runner operation.Runner, req *operation.Request, started func()) (any, error) {
+	until, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(r.asked, stop)()
+	result, err := r.performAs(until, t, runner, req, started)
+	if err != nil && until.Err() != nil && ctx.Err() == nil {
+		return nil, graph.ErrInterrupted
+	}
+	return result, err
+}
+
+// performAs performs a task as the operation that was asked for.
+func (r *run) performAs(ctx context.Context, t *graph.Task, runner operation.Runner, req *operation.Request, started func()) (any, error) {
 	host := &operationHost{r: r, req: req, started: sync.OnceFunc(func() {
 		begun := *t
 		begun.State = graph.Started

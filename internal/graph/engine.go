@@ -24,6 +24,11 @@ type Ended struct {
 	Failure *Failure // nil: it succeeded
 }
 
+// Interrupted: the performer has let go of the task as the run is being cancelled,
+// of which the engine may not have heard yet. The task has no outcome; a restored
+// graph performs it anew, to resume it.
+type Interrupted struct{ ID string }
+
 // Tick: time has passed.
 type Tick struct{}
 
@@ -42,13 +47,14 @@ type Denied struct {
 	Failure *Failure
 }
 
-func (Begin) event()   {}
-func (Granted) event() {}
-func (Began) event()   {}
-func (Ended) event()   {}
-func (Tick) event()    {}
-func (Cancel) event()  {}
-func (Denied) event()  {}
+func (Begin) event()       {}
+func (Granted) event()     {}
+func (Began) event()       {}
+func (Ended) event()       {}
+func (Tick) event()        {}
+func (Cancel) event()      {}
+func (Interrupted) event() {}
+func (Denied) event()      {}
 
 func (SetPaused) event() {}
 
@@ -172,6 +178,9 @@ func (e *Engine) Step(now time.Time, ev Event) []Command {
 				e.end(now, n, ev.Result, ev.Failure)
 			}
 		}
+	case Interrupted:
+		e.cancel = true
+		delete(e.performing, ev.ID)
 	case Denied:
 		if n := e.asked[ev.ID]; n != nil {
 			delete(e.asked, ev.ID)

@@ -211,3 +211,32 @@ func TestSlotsAreGivenBackWhenTheJournalFails(t *testing.T) {
 		t.Errorf("%v, %d slots are taken", err, slots.taken.Load())
 	}
 }
+
+// A task that lets go of itself as the run is being cancelled has no outcome, and
+// the run ends, whichever of the two it hears of first.
+func TestInterruptedTasks(t *testing.T) {
+	t.Parallel()
+	for name, events := range map[string][]Event{
+		"before the cancel": {Interrupted{"t0001"}, Cancel{}},
+		"after the cancel":  {Cancel{}, Interrupted{"t0001"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := New(&counter{})
+			a := g.Add(op("a"))
+			if err := g.Depend(g.Add(op("b")), a); err != nil {
+				t.Fatal(err)
+			}
+			e, now := NewEngine(g, nil, time.Minute), time.Unix(0, 0)
+			e.Step(now, Begin{})
+			e.Step(now, Granted{a.ID})
+			var after []Command
+			for _, ev := range events {
+				after = append(after, e.Step(now, ev)...)
+			}
+			if len(after) != 1 || after[0] != Command(Finish{Cancelled{}}) || a.State != Sending {
+				t.Errorf("it is %s; %v follows", a.State, after)
+			}
+		})
+	}
+}

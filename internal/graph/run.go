@@ -16,9 +16,14 @@ type Journal interface {
 // Performer carries out operations.
 type Performer interface {
 	// Perform runs one task to its end. It calls started when the task has
-	// really begun. Failures are a *Failure; any other error is recoverable.
+	// really begun. Failures are a *Failure; any other error is recoverable, but
+	// for ErrInterrupted.
 	Perform(ctx context.Context, t *Task, started func()) (any, error)
 }
+
+// ErrInterrupted tells that a task was let go of without an outcome, since the run
+// is being cancelled.
+var ErrInterrupted = errors.New("interrupted: the run is being cancelled")
 
 // Limiter hands out slots for operations.
 type Limiter interface {
@@ -436,6 +441,10 @@ func (r *runner) perform(ctx context.Context, t *Task) {
 		defer r.performed(task.ID)
 		result, err := r.opts.Performer.Perform(ctx, &task, func() { r.send(Began{task.ID}) })
 		r.release(task.ID) // before the end is told, so that what follows may have the slot
+		if errors.Is(err, ErrInterrupted) {
+			r.send(Interrupted{task.ID})
+			return
+		}
 		r.send(Ended{ID: task.ID, Result: result, Failure: asFailure(err)})
 	})
 }

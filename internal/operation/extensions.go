@@ -13,6 +13,10 @@ type Extensions struct{ Runner }
 
 var _ Waiter = Extensions{}
 
+// EndsWithCancel implements Waiter: what is waited for is cancelled, too, and has
+// an end.
+func (Extensions) EndsWithCancel() bool { return false }
+
 // WaitsFor implements Waiter.
 func (Extensions) WaitsFor(req *Request) string {
 	return fmt.Sprintf("%s: it works on another deployment, see cfy deployments list and the log,", req.Self.InstanceID)

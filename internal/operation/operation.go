@@ -38,6 +38,9 @@ type Waiter interface {
 	Runner
 	// WaitsFor says for people what the operation waits for; "since ..." follows.
 	WaitsFor(req *Request) string
+	// EndsWithCancel tells whether a cancel of the execution ends the wait at once:
+	// ctx ends then. The operation is begun anew when the execution is resumed.
+	EndsWithCancel() bool
 }
 
 // Request says what to run, and for whom.
