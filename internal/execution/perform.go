@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"windlass/internal/graph"
 	"windlass/internal/operation"
 	"windlass/internal/store"
+	"windlass/internal/value"
 	"windlass/internal/workflow"
 )
 
@@ -167,6 +169,9 @@ func (r *run) request(ctx context.Context, t *graph.Task, p *workflow.OperationP
 	}
 	if i := slices.IndexFunc(origin.plugins, func(pl plan.Plugin) bool { return pl.Name == p.Plugin }); i >= 0 {
 		req.Plugin = origin.plugins[i]
+		if req.Plugin.Properties, err = r.pluginProperties(ctx, req.Plugin.Properties); err != nil {
+			return nil, fmt.Errorf("evaluate the properties of the plugin %s: %w", p.Plugin, err)
+		}
 	}
 	if origin.blueprint != "" {
 		req.BlueprintID = origin.blueprint
@@ -181,6 +186,31 @@ func (r *run) request(ctx context.Context, t *graph.Task, p *workflow.OperationP
 	}
 	req.WorkDir, err = r.workDir()
 	return req, err
+}
+
+// pluginProperties evaluates the values of a plugin's properties, which are kept
+// as they are written.
+func (r *run) pluginProperties(ctx context.Context, properties map[string]plan.Schema) (map[string]plan.Schema, error) {
+	values := map[string]any{}
+	for name, p := range properties {
+		if p.Value != nil && functions.Contains(p.Value.V) {
+			values[name] = p.Value.V
+		}
+	}
+	if len(values) == 0 {
+		return properties, nil
+	}
+	values, err := r.evaluateMap(ctx, values, functions.Scope{})
+	if err != nil {
+		return nil, err
+	}
+	properties = maps.Clone(properties)
+	for name, v := range values {
+		p := properties[name]
+		p.Value = &value.Any{V: v}
+		properties[name] = p
+	}
+	return properties, nil
 }
 
 // origin is where the operations of a node come from. During an update the nodes

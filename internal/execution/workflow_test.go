@@ -157,6 +157,30 @@ func TestInstall(t *testing.T) {
 	}
 }
 
+// Properties of plugins may be functions, which mean what they do at the time.
+func TestPluginPropertiesAreEvaluated(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	addDeployment(t, st, "d", func(p *plan.Deployment) {
+		for _, n := range p.Nodes {
+			for k := range n.Plugins {
+				n.Plugins[k].Properties = map[string]plan.Schema{
+					"of":  {Value: &value.Any{V: map[string]any{"get_sys": []any{"deployment", "id"}}}},
+					"all": {Value: &value.Any{V: int64(1)}, Default: &value.Any{V: map[string]any{"get_input": "none"}}}, "none": {},
+				}
+			}
+		}
+	})
+	runner := newScripted()
+	s := newService(t, Config{Store: st, Runners: map[string]operation.Runner{"script": runner}})
+	serve(t, s)
+	waitEnd(t, s, install(t, s, "d", nil).ID, store.Terminated)
+	got := runner.requests("db.create")[0].Plugin.Properties
+	if of := got["of"]; of.Value == nil || of.Value.V != "d" || got["all"].Value.V != int64(1) || got["none"].Value != nil {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestFailureLeadsWithTheOperation(t *testing.T) {
 	t.Parallel()
 	st := openStore(t)

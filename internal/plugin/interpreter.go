@@ -24,13 +24,14 @@ type Interpreter struct {
 	Glibc int
 	Venv  bool // it can make virtualenvs
 	Pip   bool
+	Site  []string // the folders of its packages
 }
 
 // Version is such as 3.11.
 func (i Interpreter) Version() string { return fmt.Sprintf("%d.%d", i.Major, i.Minor) }
 
 const probe = `
-import json, platform, sys, sysconfig
+import json, platform, site, sys, sysconfig
 def there(name):
     try:
         __import__(name)
@@ -40,7 +41,8 @@ def there(name):
 libc = platform.libc_ver()
 print(json.dumps({'Path': sys.executable, 'Major': sys.version_info[0], 'Minor': sys.version_info[1],
     'Platform': sysconfig.get_platform().replace('-', '_').replace('.', '_'),
-    'Glibc': int(libc[1].split('.')[1]) if libc[0] == 'glibc' else -1, 'Venv': there('venv'), 'Pip': there('pip')}))
+    'Glibc': int(libc[1].split('.')[1]) if libc[0] == 'glibc' else -1, 'Venv': there('venv'), 'Pip': there('pip'),
+    'Site': site.getsitepackages() + [site.getusersitepackages()]}))
 `
 
 // Interpreters finds the Pythons 3.8 and newer on this process's PATH, the one

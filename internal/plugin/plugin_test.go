@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -375,6 +376,15 @@ func TestInstall(t *testing.T) {
 	}
 	if text, err := os.ReadFile(filepath.Join(venv, "bin", "demo")); err != nil || !strings.Contains(string(text), "from demo_plugin.ops import main") {
 		t.Errorf("%v %s", err, text)
+	}
+
+	text, err := os.ReadFile(filepath.Join(venv, python.OffersNote))
+	var offers []string
+	if err != nil || json.Unmarshal(text, &offers) != nil || !slices.ContainsFunc(offers, func(dir string) bool {
+		_, err := os.Stat(dir)
+		return err == nil
+	}) {
+		t.Errorf("the packages of the interpreter are said to be in %s (%v)", text, err)
 	}
 
 	if again, err := s.Install(t.Context(), plugin.Request{Scope: scope, Path: path, ID: "one"}); err != nil || again.Dir != i.Dir {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"windlass/internal/operation/python"
 )
 
 // Config configures a Store. Only Root is needed.
@@ -263,16 +265,24 @@ func (s *Store) install(ctx context.Context, r Request, m *Metadata, python Inte
 	return i, os.WriteFile(filepath.Join(dir, recordName), append(data, '\n'), 0o644)
 }
 
-// newVenv makes a virtualenv without pip.
-func newVenv(ctx context.Context, python Interpreter, dir string) (venv, error) {
+// newVenv makes a virtualenv without pip. In it is noted where the interpreter has
+// its packages, some of which are offered to plugins that lack them.
+func newVenv(ctx context.Context, from Interpreter, dir string) (venv, error) {
 	target := filepath.Join(dir, "venv")
-	if !python.Venv {
-		return venv{}, fmt.Errorf("%s has no module venv: install python3-venv", python.Path)
+	if !from.Venv {
+		return venv{}, fmt.Errorf("%s has no module venv: install python3-venv", from.Path)
 	}
-	if _, err := run(ctx, dir, python.Path, "-m", "venv", "--without-pip", target); err != nil {
+	if _, err := run(ctx, dir, from.Path, "-m", "venv", "--without-pip", target); err != nil {
 		return venv{}, fmt.Errorf("make a virtualenv: %w", err)
 	}
-	return openVenv(target, python), nil
+	offers, err := json.Marshal(from.Site)
+	if err != nil {
+		return venv{}, err
+	}
+	if err := os.WriteFile(filepath.Join(target, python.OffersNote), offers, 0o644); err != nil {
+		return venv{}, fmt.Errorf("make a virtualenv: %w", err)
+	}
+	return openVenv(target, from), nil
 }
 
 // installWheels installs the wheels of a wagon, or a wheel, into a virtualenv

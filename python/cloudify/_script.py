@@ -2,7 +2,7 @@
 import os
 import sys
 
-from cloudify import _bridge, exceptions, state
+from cloudify import _bridge, _offers, exceptions, state
 from cloudify.context import CloudifyContext
 
 ONLY_ONCE = 'ctx may only abort or return once'
@@ -142,7 +142,7 @@ def described(error):
         text = _traceback(error)
     return {
         'type': type(error).__name__,
-        'message': _bounded(_said(error)),
+        'message': _bounded(_said(error) + _remedy(error)),
         'traceback': _bounded(text),
         'verdict': verdict,
         'retry_after': _number(getattr(error, 'retry_after', None)),
@@ -166,6 +166,11 @@ def _said(error):
         return str(error) or _untold(error)
     except Exception as unsaid:
         return 'its text cannot be had, because of {0}'.format(type(unsaid).__name__)
+
+
+def _remedy(error):
+    missing = _offers.missing(error)
+    return '; ' + missing if missing else ''
 
 
 def _untold(error):

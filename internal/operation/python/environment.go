@@ -38,6 +38,11 @@ type Environment struct {
 	Path []string
 }
 
+// OffersNote is a file in a virtualenv that lists, as JSON, folders of packages of
+// the interpreter that it was made of. What the original's workers have for all
+// plugins is looked for there when it is nowhere else.
+const OffersNote = "offers.json"
+
 // none knows the plugins only that bring no code of their own.
 type none struct{}
 

@@ -434,8 +434,17 @@ func TestWorkerThatHangs(t *testing.T) {
 	if e := operationError(t, err); e.Verdict != operation.Recoverable || !strings.Contains(e.Message, "worker of the deployment ended") {
 		t.Errorf("%+v", e)
 	}
-	if result, _, err := run(t, r, "sleeps", map[string]any{"seconds": 1.5}); err != nil || result != 1.5 {
-		t.Errorf("afterwards: %v %v", result, err)
+	// On a loaded machine a worker may seem to hang so soon although it doesn't.
+	for again := 0; ; again++ {
+		result, _, err := run(t, r, "sleeps", map[string]any{"seconds": 1.5})
+		var e *operation.Error
+		if errors.As(err, &e) && e.Verdict == operation.Recoverable && again < 10 {
+			continue
+		}
+		if err != nil || result != 1.5 {
+			t.Errorf("afterwards: %v %v", result, err)
+		}
+		break
 	}
 }
 
