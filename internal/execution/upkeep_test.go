@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -188,7 +189,7 @@ func TestCheckAndHeal(t *testing.T) {
 	// What it has decided in between is kept, but no graph that ran.
 	for of, want := range map[string][]string{
 		"false": {"check_status", "heal", "reinstall-uninstall", "reinstall-install"},
-		"true":  {store.DecisionPrefix + "heal_choice", store.DecisionPrefix + "heal_failed"},
+		"true":  {store.DecisionPrefix + "heal_choice", store.DecisionPrefix + "heal_reinstall"},
 	} {
 		page, err := st.ListGraphs(t.Context(), store.Query{Filters: []store.Filter{
 			{Field: "execution_id", Values: []string{e.ID}}, {Field: "is_decision", Values: []string{of}},
@@ -234,6 +235,108 @@ func TestHealOutlivesACrash(t *testing.T) {
 	waitEnd(t, again, e.ID, store.Terminated)
 	if c := runner.counts(); c["app.check_status"] != 1 || c["app.heal"] != 2 || c["app.create"] != 1 {
 		t.Errorf("ran %v", c)
+	}
+}
+
+// Who resumes a heal has mended something: what is found then is what counts, not
+// what was found before.
+func TestHealResumed(t *testing.T) {
+	t.Parallel()
+	broken := func(context.Context, *operation.Request, operation.Host) (any, error) {
+		return nil, &operation.Error{Verdict: operation.NonRecoverable, Message: "no answer"}
+	}
+	for name, tt := range map[string]struct {
+		fails      []string
+		parameters map[string]any
+		cancelled  bool // while app is healed; else it fails
+		want       map[string]int
+	}{
+		"what could not be healed now can": {[]string{"app.check_status", "app.heal"}, map[string]any{"allow_reinstall": false}, false,
+			map[string]int{"app.create": 1, "app.heal": 2, "db.create": 1}},
+		"what had to be made anew is well": {[]string{"db.check_status"}, map[string]any{"allow_reinstall": false}, false,
+			map[string]int{"app.create": 1, "app.heal": 0, "db.create": 1}},
+		"what had to be made anew after another was healed is well": {[]string{"app.check_status", "db.check_status"}, nil, true,
+			map[string]int{"app.create": 1, "app.heal": 2, "db.create": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			st := openStore(t)
+			addDeployment(t, st, "d", withUpkeep)
+			runner := newScripted()
+			s := newService(t, Config{Store: st, Runners: map[string]operation.Runner{"": runner}})
+			serve(t, s)
+			waitEnd(t, s, install(t, s, "d", nil).ID, store.Terminated)
+			for _, op := range tt.fails {
+				runner.do[op] = broken
+			}
+			var e store.Execution
+			if tt.cancelled {
+				b := block(runner, "app.heal")
+				var err error
+				if e, err = s.Start(t.Context(), StartRequest{Tenant: "default_tenant", DeploymentID: "d", WorkflowID: "heal"}); err != nil {
+					t.Fatal(err)
+				}
+				<-b.begun
+				if _, err := s.Cancel(t.Context(), "default_tenant", e.ID, Kill); err != nil {
+					t.Fatal(err)
+				}
+				waitEnd(t, s, e.ID, store.Cancelled)
+			} else {
+				e = runWorkflow(t, s, "d", "heal", store.Failed, tt.parameters)
+				if e.Error == nil || !strings.Contains(*e.Error, "allow_reinstall is false") {
+					t.Errorf("failed for %v", e.Error)
+				}
+			}
+			clear(runner.do)
+			if _, err := s.Resume(t.Context(), "default_tenant", e.ID, false); err != nil {
+				t.Fatal(err)
+			}
+			waitEnd(t, s, e.ID, store.Terminated)
+			got := map[string]int{}
+			for op := range tt.want {
+				got[op] = runner.counts()[op]
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("runs (-want +got):\n%s", diff)
+			}
+			for _, node := range []string{"app", "db"} {
+				if i := instancesOf(t, st, "d", node)[0]; i.SystemProperties["heal_failed"] != nil || i.State != "started" {
+					t.Errorf("%s is %s with %v", node, i.State, i.SystemProperties)
+				}
+			}
+		})
+	}
+}
+
+// Instances that are gone, whose checks pass all the same, are told of.
+func TestHealTellsOfWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	addDeployment(t, st, "d", withUpkeep)
+	runner := newScripted()
+	s := newService(t, Config{Store: st, Runners: map[string]operation.Runner{"": runner}})
+	serve(t, s)
+	waitEnd(t, s, install(t, s, "d", nil).ID, store.Terminated)
+	told := func() bool {
+		e := runWorkflow(t, s, "d", "heal", store.Terminated, nil)
+		events, err := st.TailEvents(t.Context(), e.ID, 0, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(events, func(e store.Event) bool {
+			return strings.Contains(e.Message, "Not started, which heal doesn't change: d-app_a00001 (deleted)")
+		})
+	}
+	if told() {
+		t.Error("all are there, but it says they aren't")
+	}
+	i := instancesOf(t, st, "d", "app")[0]
+	write(t, st, func(ctx context.Context, tx store.Tx) error {
+		_, err := tx.UpdateInstance(ctx, store.InstanceUpdate{Tenant: i.Tenant, ID: i.ID, Version: i.Version, State: "deleted"})
+		return err
+	})
+	if !told() {
+		t.Error("nothing was told of the instance that is gone")
 	}
 }
 

@@ -53,27 +53,25 @@ func heal(ctx context.Context, h Host, parameters map[string]any) error {
 			return err
 		}
 	}
-	choice, err := decideHeal(ctx, h, chosen, one != "")
+	w := &healing{h: h, chosen: chosen, proof: one != "", allow: flagOr(parameters, "allow_reinstall", true)}
+	choice, err := w.choose(ctx)
 	if err != nil {
 		return err
 	}
-	reinstall := choice.reinstall
-	allow := flagOr(parameters, "allow_reinstall", true)
-	if len(reinstall) > 0 && !allow {
-		return reinstallRefusal(reinstall)
+	if err := healThese(ctx, h, choice.heal); err != nil {
+		return err
 	}
-	failed, err := healThese(ctx, h, choice.heal)
+	reinstall, err := w.left(ctx, choice.heal)
 	if err != nil {
 		return err
 	}
-	reinstall = union(reinstall, failed)
-	if len(reinstall) > 0 && !allow {
-		return reinstallRefusal(reinstall)
+	if len(reinstall) > 0 {
+		err = reinstallThese(ctx, h, reinstall, ignore)
 	}
-	if len(reinstall) == 0 {
-		return nil
+	if err != nil {
+		return err
 	}
-	return reinstallThese(ctx, h, reinstall, ignore)
+	return w.warn(ctx)
 }
 
 // checkIgnoring runs a check on instances; its failures are results, not errors.
@@ -90,21 +88,94 @@ func checkIgnoring(ctx context.Context, h Host, name string, ids []string, add f
 // remedy says what is to be done to which instances.
 type remedy struct{ heal, reinstall []string }
 
-// decideHeal decides, once, from what the checks have found.
-func decideHeal(ctx context.Context, h Host, chosen []string, proof bool) (remedy, error) {
-	answer, err := h.Once(ctx, "heal_choice", func() (any, error) {
-		d, err := h.Deployment(ctx)
+// healing decides what heal does. A refusal is not kept: whoever resumes the heal
+// has mended something, and the checks that failed run again then.
+type healing struct {
+	h      Host
+	chosen []string
+	proof  bool // instances without a check don't count as healthy
+	allow  bool // to reinstall
+}
+
+// choose decides, once, from what the checks have found.
+func (w *healing) choose(ctx context.Context) (remedy, error) {
+	answer, err := w.h.Once(ctx, "heal_choice", func() (any, error) {
+		_, r, err := w.remedies(ctx)
 		if err != nil {
 			return nil, err
 		}
-		r := d.remedies(chosen, func(i *Instance) bool { return i.isHealthy(proof) })
-		return map[string]any{"heal": anys(r.heal), "reinstall": anys(r.reinstall)}, nil
+		return map[string]any{"heal": anys(r.heal), "reinstall": anys(r.reinstall)}, w.refusal(r.reinstall)
 	})
 	if err != nil {
 		return remedy{}, err
 	}
 	m, _ := answer.(map[string]any)
 	return remedy{heal: strs(m["heal"]), reinstall: strs(m["reinstall"])}, nil
+}
+
+// left decides, once, what is to be reinstalled after tried were healed: those for
+// which that failed, and those that can't be healed, unless the checks have found
+// them well since because the heal was resumed. It takes the marks of failures away.
+func (w *healing) left(ctx context.Context, tried []string) ([]string, error) {
+	answer, err := w.h.Once(ctx, "heal_reinstall", func() (any, error) {
+		d, r, err := w.remedies(ctx)
+		if err != nil {
+			return nil, err
+		}
+		list := union(r.reinstall, d.marked(healFailedKey, tried))
+		for _, id := range r.heal {
+			if !slices.Contains(tried, id) { // it was to go with what it is in, which is well now
+				list = union(list, d.containedIn(d.Instance(id)))
+			}
+		}
+		return anys(list), w.refusal(list)
+	})
+	return strs(answer), errors.Join(err, unmark(ctx, w.h, healFailedKey, tried))
+}
+
+// warn tells of instances that are not there at all: checks that pass don't show
+// it, and healing doesn't install them.
+func (w *healing) warn(ctx context.Context) error {
+	d, err := w.h.Deployment(ctx)
+	if err != nil || d.DryRun {
+		return err
+	}
+	var down []string
+	for _, id := range w.chosen {
+		if i := d.Instance(id); i != nil && i.State != "started" {
+			down = append(down, id+" ("+i.State+")")
+		}
+	}
+	if len(down) > 0 {
+		w.h.Log(ctx, "warning", "Not started, which heal doesn't change: "+firstOf(down)+"; the workflow install does")
+	}
+	return nil
+}
+
+func (w *healing) remedies(ctx context.Context) (*Deployment, remedy, error) {
+	d, err := w.h.Deployment(ctx)
+	if err != nil {
+		return nil, remedy{}, err
+	}
+	return d, d.remedies(w.chosen, func(i *Instance) bool { return i.isHealthy(w.proof) }), nil
+}
+
+// refusal names the instances that would have to be reinstalled, if that isn't
+// allowed.
+func (w *healing) refusal(ids []string) error {
+	if w.allow || len(ids) == 0 {
+		return nil
+	}
+	return errors.New("allow_reinstall is false, but would need to reinstall instances: " + firstOf(ids))
+}
+
+// firstOf names the first few of a list.
+func firstOf(list []string) string {
+	text := strings.Join(list[:min(len(list), 5)], ", ")
+	if more := len(list) - 5; more > 0 {
+		text += fmt.Sprintf(" (and %d more)", more)
+	}
+	return text
 }
 
 // isHealthy tells what the last check found. Without any check an instance
@@ -132,11 +203,11 @@ func (d *Deployment) remedies(ids []string, healthy func(*Instance) bool) remedy
 	return r
 }
 
-// healThese runs the heal operations and returns the instances for which they failed.
-func healThese(ctx context.Context, h Host, ids []string) (failed []string, err error) {
+// healThese runs the heal operations. Instances for which they failed are marked.
+func healThese(ctx context.Context, h Host, ids []string) error {
 	d, err := h.Deployment(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	selected, others := d.split(ids)
 	p := &processor{
@@ -153,11 +224,11 @@ func healThese(ctx context.Context, h Host, ids []string) (failed []string, err 
 	}
 	if err := execute(ctx, h, "heal", Handlers(d, false), p.graph); err != nil {
 		if !isFailure(err) {
-			return nil, err
+			return err
 		}
 		h.Log(ctx, "error", "Error running heal: "+err.Error())
 	}
-	return collectMarked(ctx, h, healFailedKey, ids)
+	return nil
 }
 
 // collectMarked returns, and remembers, which of the instances this execution
@@ -168,26 +239,39 @@ func collectMarked(ctx context.Context, h Host, key string, ids []string) ([]str
 		if err != nil {
 			return nil, err
 		}
-		found := []any{}
-		for _, id := range ids {
-			if i := d.Instance(id); i != nil && d.ExecutionID != "" && i.SystemProperties[key] == d.ExecutionID {
-				found = append(found, id)
-			}
-		}
-		return found, nil
+		return anys(d.marked(key, ids)), nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	found := strs(answer)
+	return strs(answer), unmark(ctx, h, key, ids)
+}
+
+// marked lists those of the instances that this execution has marked.
+func (d *Deployment) marked(key string, ids []string) []string {
+	var found []string
+	for _, id := range ids {
+		if i := d.Instance(id); i != nil && d.ExecutionID != "" && i.SystemProperties[key] == d.ExecutionID {
+			found = append(found, id)
+		}
+	}
+	return found
+}
+
+// unmark takes the marks of this execution away.
+func unmark(ctx context.Context, h Host, key string, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	d, err := h.Deployment(ctx)
+	if err != nil {
+		return err
+	}
 	var changes []SystemChange
-	for _, id := range found {
+	for _, id := range d.marked(key, ids) {
 		changes = append(changes, unset(id, key))
 	}
-	if len(changes) == 0 {
-		return nil, nil
-	}
-	return found, h.ChangeSystem(ctx, changes...)
+	return h.ChangeSystem(ctx, changes...)
 }
 
 // concludes gives the instance's subgraph handlers for both ends; the one for
@@ -217,6 +301,7 @@ func healed(instance string) SystemChange {
 	return SystemChange{instance, func(properties map[string]any, _ time.Time) {
 		status := section(properties, statusKey)
 		status["ok"], status["task"], status["healed"] = true, nil, true
+		delete(properties, healFailedKey)
 	}}
 }
 
@@ -235,15 +320,6 @@ func reinstallThese(ctx context.Context, h Host, ids []string, ignoreFailure boo
 	}
 	selected, others = d.split(ids)
 	return bringUp(ctx, h, d, selected, others, "reinstall-install")
-}
-
-// reinstallRefusal names the first few instances.
-func reinstallRefusal(ids []string) error {
-	text := strings.Join(ids[:min(len(ids), 5)], ", ")
-	if more := len(ids) - 5; more > 0 {
-		text += fmt.Sprintf(" (and %d more)", more)
-	}
-	return errors.New("allow_reinstall is false, but would need to reinstall instances: " + text)
 }
 
 // union appends to a those of b that it doesn't have.

@@ -330,15 +330,17 @@ func (w *updater) heal(ctx context.Context, ids []string) (broken []string, err 
 	if err := checkIgnoring(ctx, w.h, "check_status", ids, (*checker).status); err != nil {
 		return nil, err
 	}
-	choice, err := decideHeal(ctx, w.h, ids, false)
+	healing := &healing{h: w.h, chosen: ids, allow: true}
+	choice, err := healing.choose(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(choice.heal) == 0 {
-		return choice.reinstall, nil
+	if len(choice.heal) > 0 {
+		if err := healThese(ctx, w.h, choice.heal); err != nil {
+			return nil, err
+		}
 	}
-	failed, err := healThese(ctx, w.h, choice.heal)
-	return union(choice.reinstall, failed), err
+	return healing.left(ctx, choice.heal)
 }
 
 // updateThese runs the update operations and returns the instances for which

@@ -181,12 +181,13 @@ func relinks(s *stage) {
 func TestDecisionsAreMadeOnce(t *testing.T) {
 	t.Parallel()
 	s := &stage{t: t, d: kept("started"), fail: map[string]int{"app_1 check_status": 1}}
-	first, err := decideHeal(t.Context(), s, []string{"app_1"}, false)
+	w := &healing{h: s, chosen: []string{"app_1"}, allow: true}
+	first, err := w.choose(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.d.Instance("app_1").SystemProperties[statusKey] = map[string]any{"ok": false, "task": "x"}
-	again, err := decideHeal(t.Context(), s, []string{"app_1"}, false)
+	again, err := w.choose(t.Context())
 	if err != nil || len(first.heal) != 0 || len(again.heal) != 0 {
 		t.Errorf("decided %v, then %v, %v", first, again, err)
 	}
