@@ -19,7 +19,7 @@ bench() { # TITLE PACKAGES [FLAGS]
     go test -run '^$' -timeout 20m "$@" | grep -E '^(Benchmark|FAIL|---|\s+\S+\.go)' | sed -E 's/^Benchmark//' | column -t
 }
 
-bench "The binary: start-up, an install of 1,000 instances x 3 scripts against a plain shell, custom workflows of 1,000 tasks" -bench "Startup|Install|Workflow" -benchtime 1x -count 3 ./test/bench
+bench "The binary: start-up, an install of 1,000 instances x 3 scripts against a plain shell, custom workflows of 1,000 tasks, 1,000 executions under way" -bench "Startup|Install|Workflow|Running" -benchtime 1x -count 3 ./test/bench
 bench "Blueprints: parse, validate and plan" -bench Plan -benchtime 5x -benchmem ./internal/blueprint
 bench "Instances from a plan" -bench . -benchtime 3x -benchmem ./internal/topology
 bench "Engine: no-op tasks" -bench . -benchtime 3x -benchmem ./internal/graph

@@ -19,6 +19,7 @@ import (
 // manager is a running `cfy manager start` with an empty data directory.
 type manager struct {
 	cfy, home, address string
+	options            []string
 	process            *exec.Cmd
 	ready              time.Duration // from start to the first answer
 }
@@ -30,22 +31,30 @@ func startManager(b *testing.B, extra ...string) *manager {
 		b.Skip("WINDLASS_TEST_CFY is not set: run `make bench`")
 	}
 	m := &manager{cfy: cfy, home: b.TempDir(), address: freeAddress(b)}
-	m.process = exec.Command(cfy, append([]string{"manager", "start", "--data-dir", filepath.Join(m.home, "data"), "--listen", m.address}, extra...)...)
+	m.options = extra
+	m.restart(b)
+	b.Cleanup(func() {
+		_ = m.process.Process.Signal(os.Interrupt)
+		_ = m.process.Wait()
+	})
+	return m
+}
+
+// restart starts the manager on its data, and waits until it answers.
+func (m *manager) restart(b *testing.B) {
+	b.Helper()
+	m.process = exec.Command(m.cfy, append([]string{"manager", "start", "--data-dir", filepath.Join(m.home, "data"), "--listen", m.address}, m.options...)...)
 	m.process.Env = m.env()
-	log, err := os.Create(filepath.Join(m.home, "log"))
+	log, err := os.OpenFile(filepath.Join(m.home, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer func() { _ = log.Close() }() // the manager has its own
 	m.process.Stdout, m.process.Stderr = log, log
 	began := time.Now()
 	if err := m.process.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() {
-		_ = m.process.Process.Signal(os.Interrupt)
-		_ = m.process.Wait()
-		_ = log.Close()
-	})
 	for {
 		res, err := http.Get("http://" + m.address + "/api/v3.1/ok")
 		if err == nil {
@@ -58,7 +67,6 @@ func startManager(b *testing.B, extra ...string) *manager {
 		}
 	}
 	m.ready = time.Since(began)
-	return m
 }
 
 func freeAddress(b *testing.B) string {
@@ -170,7 +178,7 @@ func (m *manager) runUnwatched(b *testing.B, workflow string) {
 	b.Helper()
 	start := exec.Command(m.cfy, "executions", "start", workflow, "-d", "scaled", "--timeout", "0", "--json")
 	start.Env = m.env()
-	_ = start.Run() // it says that the time is up
+	_ = start.Run()                      // it says that the time is up
 	pause := time.NewTicker(time.Second) // each look is a process of its own
 	defer pause.Stop()
 	for began := time.Now(); time.Since(began) < 10*time.Minute; <-pause.C {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -33,33 +32,15 @@ func BenchmarkExecutions(b *testing.B) {
 }
 
 func executions(b *testing.B, m *manager) {
-	const deployments, clients = 50, 16
+	const deployments = 50
 	dir := filepath.Join(m.home, "idle")
 	write(b, filepath.Join(dir, "blueprint.yaml"), idle, 0o644)
 	m.run(b, "blueprints", "upload", dir, "-b", "idle")
-	each := func(n int, request func(i int) error) {
-		b.Helper()
-		var all sync.WaitGroup
-		errs := make([]error, clients)
-		for k := range clients {
-			all.Go(func() {
-				for i := k; i < n && errs[k] == nil; i += clients {
-					errs[k] = request(i)
-				}
-			})
-		}
-		all.Wait()
-		for _, err := range errs {
-			if err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	each(deployments, func(i int) error {
+	m.each(b, deployments, func(i int) error {
 		return m.ask(http.MethodPut, fmt.Sprint("/deployments/d", i), map[string]any{"blueprint_id": "idle"}, nil)
 	})
 	b.ResetTimer()
-	each(b.N, func(i int) error {
+	m.each(b, b.N, func(i int) error {
 		return m.ask(http.MethodPost, "/executions", map[string]any{
 			"deployment_id": fmt.Sprint("d", i%deployments), "workflow_id": "execute_operation", "queue": true,
 			"parameters": map[string]any{"operation": "cloudify.interfaces.lifecycle.start"},

@@ -228,7 +228,7 @@ func (t *transaction) visited(v *visit, topics map[string]struct{}) (err error) 
 			v.panics, err = p, errPanic
 		}
 	}()
-	tx := sqlstore.NewTx(bound{conn{t.sql}, ctx, &t.wrote}, dialect, t.lock)
+	tx := sqlstore.NewTx(bound{conn{t.sql}, ctx, &t.wrote}, dialect, t.documents, t.lock)
 	if err := v.fn(tx); err != nil {
 		return err
 	}

@@ -72,7 +72,8 @@ type Store struct {
 	news  *notifier
 	doors doors
 
-	trouble sqlstore.Trouble
+	trouble   sqlstore.Trouble
+	documents sqlstore.Documents
 
 	mu     sync.RWMutex // held while writing, exclusively while closing
 	closed bool         // guarded by mu
@@ -112,7 +113,7 @@ func open(ctx context.Context, config *pgx.ConnConfig) (*Store, error) {
 	if err := migrate(ctx, s.db); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
-	s.Reader = sqlstore.NewReader(conn{s.db}, dialect)
+	s.Reader = sqlstore.NewReader(conn{s.db}, dialect, &s.documents)
 	news, err := startNotifier(ctx, config, s.db, &s.hub)
 	if err != nil {
 		return nil, errors.Join(err, s.db.Close())
@@ -152,7 +153,7 @@ func (s *Store) Freeze(ctx context.Context, fn func(v store.View) error) error {
 		return because(ctx, fmt.Errorf("begin to read: %w", err))
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
-	if err := fn(sqlstore.View{Reader: sqlstore.NewReader(conn{tx}, dialect)}); err != nil {
+	if err := fn(sqlstore.View{Reader: sqlstore.NewReader(conn{tx}, dialect, &s.documents)}); err != nil {
 		return because(ctx, err)
 	}
 	return nil
@@ -225,7 +226,7 @@ func (s *Store) attempt(ctx context.Context, fn func(tx store.Tx) error) (map[st
 		return nil, err
 	}
 	defer t.close()
-	tx := sqlstore.NewTx(bound{conn{t.sql}, t.running, &t.wrote}, dialect, t.lock)
+	tx := sqlstore.NewTx(bound{conn{t.sql}, t.running, &t.wrote}, dialect, t.documents, t.lock)
 	if err := fn(tx); err != nil {
 		return nil, because(ctx, err)
 	}
@@ -275,7 +276,9 @@ type transaction struct {
 	cancel  context.CancelFunc
 	unlink  func() bool
 	held    []string // named locks
-	wrote   bool     // something was changed
+
+	documents *sqlstore.Documents
+	wrote     bool // something was changed
 }
 
 func (s *Store) begin(ctx context.Context) (*transaction, error) {
@@ -284,7 +287,7 @@ func (s *Store) begin(ctx context.Context) (*transaction, error) {
 	}
 	// The end of ctx stops waiting and statements. It must not stop a commit
 	// half-way, nor take the connection with it where nothing is under way.
-	t := &transaction{lasting: context.WithoutCancel(ctx)}
+	t := &transaction{lasting: context.WithoutCancel(ctx), documents: &s.documents}
 	t.running, t.cancel = context.WithCancel(t.lasting)
 	t.unlink = context.AfterFunc(ctx, t.cancel)
 	var err error

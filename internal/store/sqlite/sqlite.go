@@ -48,6 +48,8 @@ type Store struct {
 	read *sql.DB
 	hub  sqlstore.Hub
 
+	documents sqlstore.Documents
+
 	writer *writer
 	once   sync.Once
 	closed error // of the one Close
@@ -96,8 +98,8 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 	if s.read, err = connect(path, readers, "query_only(ON)", "temp_store(MEMORY)", "cache_size(-16384)"); err != nil {
 		return nil, err
 	}
-	s.Reader = sqlstore.NewReader(&pool{db: s.read}, dialect)
-	if s.writer, err = startWriter(ctx, db, &s.hub); err != nil {
+	s.Reader = sqlstore.NewReader(&pool{db: s.read}, dialect, &s.documents)
+	if s.writer, err = startWriter(ctx, db, &s.hub, &s.documents); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -164,7 +166,7 @@ func (s *Store) Freeze(ctx context.Context, fn func(v store.View) error) (err er
 		_, ending := single.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		err = errors.Join(err, ending)
 	}()
-	return fn(sqlstore.View{Reader: sqlstore.NewReader(frozen{single}, dialect)})
+	return fn(sqlstore.View{Reader: sqlstore.NewReader(frozen{single}, dialect, &s.documents)})
 }
 
 // frozen reads on one connection.

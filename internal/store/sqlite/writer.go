@@ -35,6 +35,8 @@ type writer struct {
 	conn *session
 	hub  *sqlstore.Hub
 
+	documents *sqlstore.Documents
+
 	trouble sqlstore.Trouble
 
 	mu       sync.RWMutex // held while sending to requests, exclusively while closing it
@@ -68,13 +70,13 @@ const (
 	dropped // by its caller, whose context ended
 )
 
-func startWriter(ctx context.Context, db *sql.DB, hub *sqlstore.Hub) (*writer, error) {
+func startWriter(ctx context.Context, db *sql.DB, hub *sqlstore.Hub, documents *sqlstore.Documents) (*writer, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{
-		db: db, conn: &session{conn: conn, stmts: map[string]*sql.Stmt{}}, hub: hub,
+		db: db, conn: &session{conn: conn, stmts: map[string]*sql.Stmt{}}, hub: hub, documents: documents,
 		requests: make(chan *request, mostWrites), done: make(chan struct{}), broken: make(chan struct{}),
 	}
 	go w.run()
@@ -258,7 +260,7 @@ func (w *writer) call(r *request) {
 		return
 	}
 	session := &guarded{session: w.conn, ctx: r.ctx}
-	tx := sqlstore.NewTx(session, dialect, func(string) error { return nil })
+	tx := sqlstore.NewTx(session, dialect, w.documents, func(string) error { return nil })
 	defer func() { r.panics = recover() }()
 	r.err = r.fn(tx)
 	r.wrote = session.wrote

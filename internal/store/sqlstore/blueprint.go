@@ -39,7 +39,7 @@ var blueprints = view[store.Blueprint]{
 	targets: func(b *store.Blueprint) []any {
 		return append(append([]any{&b.Tenant, &b.ID}, ownedTargets(&b.Owned)...),
 			&b.MainFileName, &b.Description, timeCell{&b.UpdatedAt}, &b.IsHidden, &b.State, &b.Error, &b.ErrorTraceback, jsonTo(&b.Labels),
-			&b.UploadExecutionID, &b.ArchiveHash, &b.ArchiveSuffix, mapCell{&b.Requirements}, jsonTo(&b.Plan))
+			&b.UploadExecutionID, &b.ArchiveHash, &b.ArchiveSuffix, mapCell{&b.Requirements}, jsonShared(&b.Plan))
 	},
 }
 

@@ -55,8 +55,8 @@ var deployments = view[store.Deployment]{
 			&d.DisplayName, &d.Description, &d.BlueprintID, &d.SiteName, timeCell{&d.UpdatedAt}, &d.RuntimeOnlyEvaluation,
 			&d.InstallationStatus, &d.DeploymentStatus, &d.LatestExecutionID, &d.CreateExecutionID, &d.UnavailableInstances,
 			&d.DriftedInstances, jsonTo(&d.Labels), mapCell{&d.Inputs}, jsonTo(&d.Outputs), jsonTo(&d.Capabilities),
-			mapCell{&d.ResourceTags}, mapCell{&d.DeploymentSettings}, jsonTo(&d.Groups), jsonTo(&d.ScalingGroups),
-			jsonTo(&d.PolicyTypes), jsonTo(&d.PolicyTriggers), jsonTo(&d.Workflows),
+			mapCell{&d.ResourceTags}, mapCell{&d.DeploymentSettings}, jsonShared(&d.Groups), jsonTo(&d.ScalingGroups),
+			jsonShared(&d.PolicyTypes), jsonShared(&d.PolicyTriggers), jsonShared(&d.Workflows),
 			textCell{&d.LatestExecutionStatus}, textCell{&d.LatestExecutionWorkflow}, intCell{&d.LatestExecutionTotal},
 			intCell{&d.LatestExecutionFinished})
 	},

@@ -46,8 +46,11 @@ type Reader struct {
 	dialect *Dialect
 }
 
-// NewReader returns a reader on a connection.
-func NewReader(conn Conn, d *Dialect) Reader { return Reader{conn: cleaned{conn}, dialect: d} }
+// NewReader returns a reader on a connection. Readers of one database may share
+// documents; nil: this one shares nothing.
+func NewReader(conn Conn, d *Dialect, documents *Documents) Reader {
+	return Reader{conn: cleaned{conn, documents}, dialect: d}
+}
 
 // Now is the present by the database's clock.
 func (r Reader) Now(ctx context.Context) (now time.Time, err error) {
@@ -70,9 +73,10 @@ type Tx struct {
 	shift  map[string]int64 // by how much an import moves the numbers of a table's rows
 }
 
-// NewTx returns a transaction. lock implements store.Tx.Lock.
-func NewTx(conn Conn, d *Dialect, lock func(name string) error) *Tx {
-	return &Tx{Reader: NewReader(conn, d), lock: lock, topics: map[string]struct{}{}, now: time.Now}
+// NewTx returns a transaction. lock implements store.Tx.Lock; see NewReader for
+// documents.
+func NewTx(conn Conn, d *Dialect, documents *Documents, lock func(name string) error) *Tx {
+	return &Tx{Reader: NewReader(conn, d, documents), lock: lock, topics: map[string]struct{}{}, now: time.Now}
 }
 
 var (
@@ -91,7 +95,10 @@ func (t *Tx) Topics() map[string]struct{} { return t.topics }
 
 // cleaned passes texts on in a form that every database stores: valid UTF-8
 // without NUL, which becomes <NUL> as in the original.
-type cleaned struct{ Conn }
+type cleaned struct {
+	Conn
+	documents *Documents // see NewReader
+}
 
 func (c cleaned) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	clean(args)
@@ -121,7 +128,7 @@ func row(ctx context.Context, c Conn, query string, args []any, targets ...any) 
 	if !rows.Next() {
 		return false, rows.Err()
 	}
-	return true, rows.Scan(targets...)
+	return true, rows.Scan(sharing(c, targets)...)
 }
 
 // all reads every row into a T.
@@ -133,7 +140,7 @@ func all[T any](ctx context.Context, c Conn, targets func(*T) []any, query strin
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		items = append(items, *new(T))
-		if err := rows.Scan(targets(&items[len(items)-1])...); err != nil {
+		if err := rows.Scan(sharing(c, targets(&items[len(items)-1]))...); err != nil {
 			return nil, err
 		}
 	}
