@@ -124,6 +124,18 @@ func (d *Deployment) split(ids []string) (selected, others []*Instance) {
 	return selected, others
 }
 
+// without gives the deployment as if it didn't have the instances.
+func (d *Deployment) without(ids map[string]bool) *Deployment {
+	c := *d
+	c.byID, c.inside, c.Instances = nil, nil, make([]*Instance, 0, len(d.Instances))
+	for _, i := range d.Instances {
+		if !ids[i.ID] {
+			c.Instances = append(c.Instances, i)
+		}
+	}
+	return &c
+}
+
 // containedIn lists an instance and all that is contained in it, at any depth.
 func (d *Deployment) containedIn(i *Instance) []string {
 	if d.inside == nil {

@@ -307,18 +307,30 @@ func healed(instance string) SystemChange {
 
 // reinstallThese takes instances down and up again; all others stay.
 func reinstallThese(ctx context.Context, h Host, ids []string, ignoreFailure bool) error {
+	return reinstallAmong(ctx, h, ignoreFailure, func(d *Deployment) (*Deployment, []*Instance, []*Instance) {
+		selected, others := d.split(ids)
+		return d, selected, others
+	})
+}
+
+// reinstallAmong takes instances down and up again. split says, for the
+// deployment as it is, what of it counts, which of that to reinstall, and which
+// of it stays.
+func reinstallAmong(ctx context.Context, h Host, ignoreFailure bool,
+	split func(*Deployment) (d *Deployment, selected, others []*Instance),
+) error {
 	d, err := h.Deployment(ctx)
 	if err != nil {
 		return err
 	}
-	selected, others := d.split(ids)
+	d, selected, others := split(d)
 	if err := takeDown(ctx, h, d, selected, others, "reinstall-uninstall", ignoreFailure); err != nil {
 		return err
 	}
 	if d, err = h.Deployment(ctx); err != nil {
 		return err
 	}
-	selected, others = d.split(ids)
+	d, selected, others = split(d)
 	return bringUp(ctx, h, d, selected, others, "reinstall-install")
 }
 

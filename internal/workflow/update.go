@@ -189,7 +189,7 @@ func (w *updater) change(ctx context.Context) error {
 		reinstall = union(reinstall, broken)
 		update = without(update, broken)
 	}
-	failed, err := updateThese(ctx, w.h, update)
+	failed, err := w.updateThese(ctx, update, staying)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,8 @@ func (w *updater) change(ctx context.Context) error {
 	}
 	reinstall = union(must, reinstall)
 	if len(reinstall) > 0 {
-		if err := reinstallThese(ctx, w.h, reinstall, w.ignore); err != nil {
+		err := reinstallAmong(ctx, w.h, w.ignore, func(d *Deployment) (*Deployment, []*Instance, []*Instance) { return w.among(d, reinstall, staying) })
+		if err != nil {
 			return err
 		}
 	}
@@ -343,17 +344,41 @@ func (w *updater) heal(ctx context.Context, ids []string) (broken []string, err 
 	return healing.left(ctx, choice.heal)
 }
 
+// among divides the deployment for what is done to some of the instances that
+// stay. Instances that are gone, or not there yet, are not part of it: their own
+// steps run what is between them and these. Those that weren't up before the
+// update run nothing towards these.
+func (w *updater) among(of *Deployment, ids []string, staying map[string]bool) (d *Deployment, selected, others []*Instance) {
+	absent, _ := marked(w.Removed, topology.Removed)
+	added, _ := marked(w.Added, topology.Added)
+	up := maps.Clone(staying)
+	if flag(w.parameters, "install_first") && !flag(w.parameters, "skip_install") {
+		maps.Copy(up, idSet(added))
+	} else {
+		absent = append(absent, added...)
+	}
+	d = of.without(idSet(absent))
+	selected, all := d.split(ids)
+	for _, i := range all {
+		if up[i.ID] {
+			others = append(others, i)
+		}
+	}
+	return d, selected, others
+}
+
 // updateThese runs the update operations and returns the instances for which
 // they failed.
-func updateThese(ctx context.Context, h Host, ids []string) (failed []string, err error) {
+func (w *updater) updateThese(ctx context.Context, ids []string, staying map[string]bool) (failed []string, err error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
+	h := w.h
 	d, err := h.Deployment(ctx)
 	if err != nil {
 		return nil, err
 	}
-	selected, others := d.split(ids)
+	d, selected, others := w.among(d, ids, staying)
 	p := &processor{
 		builder: builder{d: d}, selected: selected, intact: others, up: true, apart: true,
 		name: func(i *Instance) string { return "update_" + i.ID }, build: (*sequencer).update,

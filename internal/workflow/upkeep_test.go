@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,16 +109,18 @@ func TestUpkeepTranscripts(t *testing.T) {
 		"update_unhealthy": {workflow: "update", prepare: func(s *stage) {
 			s.update, s.result, s.fail = changed("app"), map[string]any{"app_1 check_drift": "port"}, map[string]int{"app_1 check_status": 1}
 		}},
-		"update_reinstalls":      {workflow: "update", prepare: func(s *stage) { s.update = changed("server") }},
-		"update_skip_reinstall":  {workflow: "update", prepare: func(s *stage) { s.update = changed("server") }, parameters: map[string]any{"skip_reinstall": true}},
-		"update_reinstall_list":  {workflow: "update", prepare: func(s *stage) { s.update = changed() }, parameters: map[string]any{"reinstall_list": []any{"app_1"}, "skip_drift_check": true}},
-		"update_preview":         {workflow: "update", prepare: func(s *stage) { s.update = &Update{Preview: true} }},
-		"update_custom":          {workflow: "update", prepare: func(s *stage) { s.update = changed("app") }, parameters: map[string]any{"workflow_id": "mine"}},
-		"update_added":           {workflow: "update", prepare: addsAnApp, parameters: map[string]any{"skip_drift_check": true}},
-		"update_relationship":    {workflow: "update", prepare: relinks, parameters: map[string]any{"skip_drift_check": true}},
-		"update_removed":         {workflow: "update", prepare: func(s *stage) { s.update = &Update{ID: "u", Removed: shrunk.Removed} }, parameters: map[string]any{"skip_drift_check": true}},
-		"update_skips":           {workflow: "update", prepare: addsAnApp, parameters: map[string]any{"skip_drift_check": true, "skip_install": true, "skip_uninstall": true}},
-		"update_force_reinstall": {workflow: "update", prepare: func(s *stage) { s.update = changed("app"); s.result = map[string]any{"app_1 check_drift": "port"} }, parameters: map[string]any{"force_reinstall": true}},
+		"update_reinstalls":        {workflow: "update", prepare: func(s *stage) { s.update = changed("server") }},
+		"update_reinstalls_beside": {workflow: "update", prepare: besideOthers, parameters: map[string]any{"skip_drift_check": true}},
+		"update_reinstalls_after":  {workflow: "update", prepare: besideOthers, parameters: map[string]any{"skip_drift_check": true, "install_first": true}},
+		"update_skip_reinstall":    {workflow: "update", prepare: func(s *stage) { s.update = changed("server") }, parameters: map[string]any{"skip_reinstall": true}},
+		"update_reinstall_list":    {workflow: "update", prepare: func(s *stage) { s.update = changed() }, parameters: map[string]any{"reinstall_list": []any{"app_1"}, "skip_drift_check": true}},
+		"update_preview":           {workflow: "update", prepare: func(s *stage) { s.update = &Update{Preview: true} }},
+		"update_custom":            {workflow: "update", prepare: func(s *stage) { s.update = changed("app") }, parameters: map[string]any{"workflow_id": "mine"}},
+		"update_added":             {workflow: "update", prepare: addsAnApp, parameters: map[string]any{"skip_drift_check": true}},
+		"update_relationship":      {workflow: "update", prepare: relinks, parameters: map[string]any{"skip_drift_check": true}},
+		"update_removed":           {workflow: "update", prepare: func(s *stage) { s.update = &Update{ID: "u", Removed: shrunk.Removed} }, parameters: map[string]any{"skip_drift_check": true}},
+		"update_skips":             {workflow: "update", prepare: addsAnApp, parameters: map[string]any{"skip_drift_check": true, "skip_install": true, "skip_uninstall": true}},
+		"update_force_reinstall":   {workflow: "update", prepare: func(s *stage) { s.update = changed("app"); s.result = map[string]any{"app_1 check_drift": "port"} }, parameters: map[string]any{"force_reinstall": true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -165,6 +168,23 @@ func scaling(entity string, delta any, more map[string]any) map[string]any {
 func addsAnApp(s *stage) {
 	s.d.pretend(grown().Added)
 	s.update = &Update{ID: "u", Added: grown().Added}
+}
+
+// besideOthers changes the server, to which an application is added, from which
+// one is removed, and beside which one was left half-way.
+func besideOthers(s *stage) {
+	addsAnApp(s)
+	for id, state := range map[string]string{"app_8": "started", "app_9": "starting"} {
+		i := *s.d.Instance("app_1")
+		i.ID, i.State = id, state
+		s.d.Instances = append(s.d.Instances, &i)
+	}
+	slices.SortFunc(s.d.Instances, func(a, b *Instance) int { return strings.Compare(a.ID, b.ID) })
+	s.d.byID = nil
+	s.update.Changed = []string{"server"}
+	s.update.Removed = []plan.NodeInstance{
+		{NodeID: "app", ID: "app_8", Modification: topology.Removed, Relationships: s.d.Instance("app_1").Relationships}, {NodeID: "server", ID: "server_1"},
+	}
 }
 
 // relinks connects the application anew, with a relationship in place of another.
