@@ -269,3 +269,41 @@ func TestUpdateOrdersRelationships(t *testing.T) {
 		}
 	}
 }
+
+// A relationship that becomes one of another type is unlinked as what it was and
+// established as what it is.
+func TestUpdateChangesTheTypeOfARelationship(t *testing.T) {
+	t.Parallel()
+	const role = "cloudify.interfaces.relationship_lifecycle."
+	st := openStore(t)
+	addDeployment(t, st, "d", func(p *plan.Deployment) {
+		k := slices.IndexFunc(p.Nodes, func(n *plan.Node) bool { return n.ID == "app" })
+		p.Nodes[k].Relationships[1].SourceOperations[role+"unlink"] = &plan.Operation{Plugin: "script", Operation: "old.unlink"}
+	})
+	addBlueprint(t, st, "bp2", func(p *plan.Plan) {
+		r := &nodeOf(p, "app").Relationships[1]
+		r.Type, r.TypeHierarchy = "mine", append(slices.Clone(r.TypeHierarchy), "mine")
+		r.SourceOperations = map[string]*plan.Operation{
+			role + "establish": {Plugin: "script", Operation: "new.establish"}, role + "unlink": {Plugin: "script", Operation: "new.unlink"},
+		}
+	})
+	runner := newScripted()
+	s := newService(t, Config{Store: st, Runners: map[string]operation.Runner{"": runner}})
+	serve(t, s)
+	waitEnd(t, s, install(t, s, "d", nil).ID, store.Terminated)
+	runWorkflow(t, s, "d", "update", store.Terminated, map[string]any{"blueprint_id": "bp2"})
+	if n := runner.counts(); n["old.unlink"] != 1 || n["new.establish"] != 1 || n["new.unlink"] != 0 || n["app.stop"] != 0 {
+		t.Errorf("ran %v", n)
+	}
+	var types []string
+	for _, r := range instancesOf(t, st, "d", "app")[0].Relationships {
+		types = append(types, r.Type)
+	}
+	if diff := cmp.Diff([]string{"cloudify.relationships.contained_in", "mine"}, types); diff != "" {
+		t.Error(diff)
+	}
+	runWorkflow(t, s, "d", "uninstall", store.Terminated, nil)
+	if n := runner.counts(); n["old.unlink"] != 1 || n["new.unlink"] != 1 {
+		t.Errorf("ran %v", n)
+	}
+}

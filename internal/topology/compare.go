@@ -66,12 +66,15 @@ func linkDifference(a, b *world, mark string) []plan.NodeInstance {
 		if other == nil {
 			continue
 		}
-		had := make(map[string]bool, len(other.links))
+		// What is connected in another way than before has lost one relationship
+		// and got another.
+		type connection struct{ to, kind string }
+		had := make(map[connection]bool, len(other.links))
 		for _, l := range other.links {
-			had[l.to.id] = true
+			had[connection{l.to.id, l.kind}] = true
 		}
 		for _, l := range i.links {
-			if !had[l.to.id] {
+			if !had[connection{l.to.id, l.kind}] {
 				x.link(i, l)
 				x.mark[i] = true
 			}

@@ -148,7 +148,8 @@ func TestConnectionBecomesContainment(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := show("added", r.Added) + show("removed", r.Removed) + show("extended", r.Extended) + show("reduced", r.Reduced)
-	want := "added\n  vm_2\n  web_4 added contained_in=vm_2\nremoved\nextended\nreduced\n  vm_2\n  web_3 reduced connected_to=vm_2\n"
+	want := "added\n  vm_2\n  web_4 added contained_in=vm_2\nremoved\nextended\n  vm_1\n  web_3 extended contained_in=vm_1\n" +
+		"reduced\n  vm_1\n  vm_2\n  web_3 reduced connected_to=vm_1 connected_to=vm_2\n"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

@@ -316,6 +316,9 @@ type processor struct {
 	// modified has relationships, target nodes by source node, that count as acted
 	// on though their instances stay.
 	modified map[string][]string
+	// lost has relationships of instances that are going, by source instance:
+	// they count also where there are others to the same targets.
+	lost map[string][]plan.InstanceRelationship
 	// build fills the sequence of one instance.
 	build func(s *sequencer)
 	name  func(i *Instance) string
@@ -427,6 +430,17 @@ func (p *processor) reconnect(
 		return nil
 	}
 	rels, name := i.perTarget(), "establish"
+	if lost := p.lost[i.ID]; len(lost) > 0 {
+		going := make(map[string]plan.InstanceRelationship, len(lost))
+		for _, r := range lost {
+			going[r.TargetID] = r
+		}
+		for k, r := range rels {
+			if l, ok := going[r.TargetID]; ok {
+				rels[k] = l
+			}
+		}
+	}
 	b := p.builder
 	if !p.up {
 		slices.Reverse(rels)

@@ -155,6 +155,12 @@ func (w *updater) relink(ctx context.Context, name string, up bool, relations ma
 		ids = append(ids, i.ID)
 	}
 	p := &processor{builder: builder{d: d}, intact: d.these(ids), up: up, modified: relations}
+	if !up {
+		p.lost = make(map[string][]plan.InstanceRelationship, len(list))
+		for _, i := range list {
+			p.lost[i.ID] = i.Relationships
+		}
+	}
 	return execute(ctx, w.h, name, Handlers(d, false), p.graph)
 }
 
