@@ -69,6 +69,9 @@ func (h workflowHost) PrepareUpdate(ctx context.Context, parameters map[string]a
 	if known, ok, err := r.remembered(ctx, r.s.store, updateRecord); err != nil || ok {
 		var p updatePlan
 		u, err := p.forWorkflowOf(known, err)
+		if err == nil {
+			err = r.notSuperseded(ctx, r.s.store)
+		}
 		r.updatedFrom = p.From
 		return u, err
 	}
@@ -189,6 +192,11 @@ func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, blueprint 
 		return p, nil, err
 	}
 	count := countsAfter(before, prepared, modified)
+	if note, err := r.unfinishedNote(ctx, tx); err != nil {
+		return p, nil, err
+	} else if note != "" {
+		count.notes = append(count.notes, note)
+	}
 	to := *prepared
 	to.Nodes, to.ScalingGroups = count.nodes, count.groups
 	steps := findSteps(before, &to)
@@ -350,6 +358,9 @@ func (h workflowHost) FinishUpdate(ctx context.Context, u *workflow.Update) erro
 		}
 		var p updatePlan
 		if err := value.Into(known, &p); err != nil {
+			return err
+		}
+		if err := r.notSuperseded(ctx, tx); err != nil {
 			return err
 		}
 		s, err := readShape(ctx, tx, r.e.Tenant, r.e.DeploymentID)

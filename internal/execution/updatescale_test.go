@@ -307,3 +307,49 @@ func TestUpdateChangesTheTypeOfARelationship(t *testing.T) {
 		t.Errorf("ran %v", n)
 	}
 }
+
+// An update that has failed can't be resumed over one that was made since, and
+// the one that is made says what it leaves undone.
+func TestUpdateAfterOneThatFailed(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	addDeployment(t, st, "d", nil)
+	addBlueprint(t, st, "more", func(p *plan.Plan) {
+		cache := *nodeOf(p, "db")
+		cache.ID, cache.Name = "cache", "cache"
+		cache.Operations = map[string]*plan.Operation{"cloudify.interfaces.lifecycle.start": {Plugin: "script", Operation: "cache.start"}}
+		p.Nodes = append(slices.DeleteFunc(p.Nodes, func(n *plan.Node) bool { return n.ID == "app" }), &cache)
+	})
+	addBlueprint(t, st, "same", nil)
+	runner := newScripted()
+	runner.do["cache.start"] = func(context.Context, *operation.Request, operation.Host) (any, error) {
+		return nil, &operation.Error{Verdict: operation.NonRecoverable, Message: "cold"}
+	}
+	s := newService(t, Config{Store: st, Runners: map[string]operation.Runner{"": runner}})
+	serve(t, s)
+	waitEnd(t, s, install(t, s, "d", nil).ID, store.Terminated)
+	failed := runWorkflow(t, s, "d", "update", store.Failed, map[string]any{"blueprint_id": "more"})
+	preview := runWorkflow(t, s, "d", "update", store.Terminated, map[string]any{"blueprint_id": "same", "preview": true})
+	next := runWorkflow(t, s, "d", "update", store.Terminated, map[string]any{"blueprint_id": "same"})
+	last := runWorkflow(t, s, "d", "update", store.Terminated, map[string]any{"blueprint_id": "same"})
+	for e, tells := range map[string]bool{preview.ID: true, next.ID: true, last.ID: false} {
+		if text := logText(t, st, e); strings.Contains(text, "by execution "+failed.ID+", ended as failed") != tells {
+			t.Errorf("the log says\n%s", text)
+		}
+	}
+	was := instanceStates(t, st, "d")
+	delete(runner.do, "cache.start")
+	if _, err := s.Resume(t.Context(), "default_tenant", failed.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	e := waitEnd(t, s, failed.ID, store.Failed)
+	if !strings.Contains(*e.Error, "has been updated since") || !strings.Contains(*e.Error, last.ID) {
+		t.Errorf("the resume says %q", *e.Error)
+	}
+	if diff := cmp.Diff(was, instanceStates(t, st, "d")); diff != "" {
+		t.Error(diff)
+	}
+	if d, err := st.GetDeployment(t.Context(), "default_tenant", "d"); err != nil || d.BlueprintID != "same" {
+		t.Errorf("%v, blueprint %s", err, d.BlueprintID)
+	}
+}
