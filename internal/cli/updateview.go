@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,10 +18,10 @@ var (
 // instances that it was asked to reinstall; skipped tells which of its flags are
 // set.
 func (a *app) showUpdate(u object, columns, reinstall []string, skipped func(flag string) bool) error {
-	steps, nodes := stepsOf(u)
+	steps, nodes, touched := stepsOf(u)
 	if a.json {
 		u["explicit_reinstall"] = listOf(reinstall)
-		u["installed_nodes"], u["uninstalled_nodes"], u["reinstalled_nodes"] = listOf(nodes["add"]), listOf(nodes["remove"]), listOf(nodes["modify"])
+		u["installed_nodes"], u["uninstalled_nodes"], u["reinstalled_nodes"] = listOf(touched["add"]), listOf(touched["remove"]), listOf(touched["modify"])
 		return a.printJSON(u)
 	}
 	if err := a.details("Deployment Update:", columns, u); err != nil {
@@ -42,15 +44,25 @@ func (a *app) showUpdate(u object, columns, reinstall []string, skipped func(fla
 	}
 	a.bullets("Installed nodes"+note("skip_install")+":", nodes["add"])
 	a.bullets("Uninstalled nodes"+note("skip_uninstall")+":", nodes["remove"])
+	a.bullets("Scaled nodes:", scaled(u, nodes))
 	a.bullets("Automatically detected nodes to reinstall"+note("skip_reinstall")+":", nodes["modify"])
 	a.bullets("Explicitly given node instances to reinstall:", reinstall)
 	return a.showSideEffects(u)
 }
 
-// stepsOf gives the steps as rows of a table, and the nodes that they concern,
-// by action.
-func stepsOf(u object) (rows []object, nodes map[string][]string) {
-	nodes = map[string][]string{}
+// stepsOf gives the steps as rows of a table, and the nodes that are added and
+// removed as such, and those that are modified so that their instances are made
+// anew or updated. touched are the nodes that steps of each action are about in
+// any way, as the original's client lists them.
+func stepsOf(u object) (rows []object, nodes, touched map[string][]string) {
+	nodes, touched = map[string][]string{}, map[string][]string{}
+	seen := map[string]bool{}
+	add := func(to map[string][]string, name, action, node string) {
+		if key := name + "/" + action + "/" + node; !seen[key] {
+			seen[key] = true
+			to[action] = append(to[action], node)
+		}
+	}
 	steps, _ := u["steps"].([]any)
 	for _, s := range steps {
 		step, _ := s.(object)
@@ -60,12 +72,44 @@ func stepsOf(u object) (rows []object, nodes map[string][]string) {
 			path[k] = value.Text(id)
 		}
 		action := text(step, "action")
-		if len(path) > 1 && path[0] == "nodes" && !slices.Contains(nodes[action], path[1]) {
-			nodes[action] = append(nodes[action], path[1])
-		}
 		rows = append(rows, object{"entity_type": step["entity_type"], "entity_id": strings.Join(path, ": "), "action": action})
+		if len(path) < 2 || path[0] != "nodes" {
+			continue
+		}
+		add(touched, "touched", action, path[1])
+		switch text(step, "entity_type") {
+		case "node":
+			add(nodes, "nodes", action, path[1])
+		case "property", "operation":
+			add(nodes, "nodes", "modify", path[1])
+		}
 	}
-	return rows, nodes
+	return rows, nodes, touched
+}
+
+// scaled tells by how many instances nodes grow and shrink that are there before
+// and after.
+func scaled(u object, nodes map[string][]string) (lines []string) {
+	lists, _ := u["deployment_update_node_instances"].(object)
+	for _, l := range []struct{ list, mark, action, word string }{
+		{"added_and_related", "added", "add", "more"}, {"removed_and_related", "removed", "remove", "fewer"},
+	} {
+		count := map[string]int{}
+		instances, _ := lists[l.list].([]any)
+		for _, instance := range instances {
+			i, _ := instance.(object)
+			if text(i, "modification") == l.mark {
+				count[text(i, "node_id")]++
+			}
+		}
+		for _, node := range nodes[l.action] {
+			delete(count, node)
+		}
+		for _, node := range slices.Sorted(maps.Keys(count)) {
+			lines = append(lines, fmt.Sprintf("%s: %d %s", node, count[node], l.word))
+		}
+	}
+	return lines
 }
 
 // showSideEffects shows what else an update touches, as far as it says so.
