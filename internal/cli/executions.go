@@ -299,6 +299,9 @@ func (a *app) deleteExecutionsCommand() *cobra.Command {
 	return c
 }
 
+// waitingShown is how many of the operations that an execution waits for are shown.
+const waitingShown = 30
+
 // showWhy prints where an execution stands.
 func (a *app) showWhy(o object) error {
 	if a.json {
@@ -315,8 +318,12 @@ func (a *app) showWhy(o object) error {
 		}
 		return list
 	}
-	for _, t := range objects("waiting") {
+	waiting := objects("waiting")
+	for _, t := range waiting[:min(len(waiting), waitingShown)] {
 		a.say("  %s: %s", text(t, "name"), text(t, "for"))
+	}
+	if total, ok := o["waiting_total"].(int64); ok && total > waitingShown {
+		a.say("  and %d more operations; --json names %d in all", total-waitingShown, len(waiting))
 	}
 	for _, t := range objects("failed_operations") {
 		attempt := ""

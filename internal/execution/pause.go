@@ -185,22 +185,28 @@ func (r *run) snapshots(ctx context.Context) []graph.Snapshot {
 }
 
 // waiting lists what a run's operations wait for: first those that run, longest
-// first, then the others in the order of the graph.
-func (r *run) waiting(ctx context.Context) []WaitingTask {
+// first, then the others in the order of the graph. It names no more than
+// MostWaiting, but counts all.
+func (r *run) waiting(ctx context.Context) (named []WaitingTask, total int) {
 	now := r.s.now()
 	list := r.under.list(now)
 	known := map[string]bool{}
 	for _, w := range list {
 		known[w.ID] = true
 	}
+	total = len(list)
+	list = list[:min(total, MostWaiting)]
 	for _, s := range r.snapshots(ctx) {
 		for _, w := range s.Tasks {
-			if text := holdText(w, s, now); text != "" && !known[w.Task.ID] {
-				list = append(list, WaitingTask{ID: w.Task.ID, Name: w.Task.Describe(), For: text})
+			if w.Hold == graph.Runs || known[w.Task.ID] {
+				continue
+			}
+			if total++; len(list) < MostWaiting {
+				list = append(list, WaitingTask{ID: w.Task.ID, Name: w.Task.Describe(), For: holdText(w, s, now)})
 			}
 		}
 	}
-	return list
+	return list, total
 }
 
 // namedWaits bounds how many of the tasks that one waits for are named.

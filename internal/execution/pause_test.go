@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"windlass/internal/graph"
 	"windlass/internal/operation"
 	"windlass/internal/store"
+	"windlass/internal/workflow"
 )
 
 // pausedRun waits until a run has taken notice, and returns it.
@@ -182,4 +184,33 @@ func TestKillIsBounded(t *testing.T) {
 	if !told {
 		t.Error("nothing tells of the abandoned operation")
 	}
+}
+
+// Of thousands of operations that wait some are named, those that run first, and
+// all are counted.
+func TestWhyNamesSomeOfMany(t *testing.T) {
+	t.Parallel()
+	const count = MostWaiting + 50
+	st := openStore(t)
+	addDeployment(t, st, "d", nil)
+	runner := newScripted()
+	b := block(runner, "noop")
+	s := newService(t, Config{
+		Store: st, Runners: map[string]operation.Runner{"": runner}, Limits: Limits{Operations: 1},
+		Workflows: func(string, string) (workflow.Func, bool) { return chains(count, 1, graph.Operation), true },
+	})
+	serve(t, s)
+	e := install(t, s, "d", nil)
+	<-b.begun
+	why, err := s.Why(t.Context(), "default_tenant", e.ID)
+	if err != nil || len(why.Waiting) != MostWaiting || why.WaitingTotal != count {
+		t.Errorf("%v: %d of %d are named", err, len(why.Waiting), why.WaitingTotal)
+	}
+	if len(why.Waiting) > 0 && !strings.Contains(why.Waiting[0].For, "since") {
+		t.Errorf("first: %+v", why.Waiting[0])
+	}
+	if _, err := s.Cancel(t.Context(), "default_tenant", e.ID, Kill); err != nil {
+		t.Fatal(err)
+	}
+	waitEnd(t, s, e.ID, store.Cancelled)
 }

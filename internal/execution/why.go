@@ -19,9 +19,13 @@ type Reason struct {
 	// Text says it in a sentence; "" for an execution that has ended.
 	Text string
 	// Waiting are the operations that a running execution waits for, longest
-	// first, if this manager runs it.
-	Waiting []WaitingTask
+	// first, if this manager runs it: at most MostWaiting of WaitingTotal.
+	Waiting      []WaitingTask
+	WaitingTotal int
 }
+
+// MostWaiting is how many of the operations that wait a Reason names.
+const MostWaiting = 200
 
 // WaitingTask is an operation under way and what holds it up.
 type WaitingTask struct {
@@ -52,7 +56,8 @@ func (s *Service) Why(ctx context.Context, tenant, id string) (Reason, error) {
 			s.slots.current().Executions, ManagerExecutionsSetting)}, nil
 	}
 	if r := s.runOf(id); r != nil {
-		reason := Reason{Waiting: r.waiting(ctx)}
+		var reason Reason
+		reason.Waiting, reason.WaitingTotal = r.waiting(ctx)
 		if e.IsPaused() {
 			reason.Text = "It is paused: what runs goes on, nothing more starts until it is continued."
 		}

@@ -43,7 +43,7 @@ func (s *server) explainExecution(w http.ResponseWriter, r *request) error {
 	}
 	return ok(w, object{
 		"execution_id": e.ID, "status": string(e.Status), "status_display": e.Status.Display(), "error": pointer(e.Error),
-		"text": orNull(why.Text), "position": why.Position, "blocked_by": blockers, "waiting": waiting,
+		"text": orNull(why.Text), "position": why.Position, "blocked_by": blockers, "waiting": waiting, "waiting_total": why.WaitingTotal,
 		"failed_operations": failures, "failed_operations_total": total,
 	})
 }
