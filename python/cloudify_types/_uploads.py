@@ -174,8 +174,11 @@ def _local(source, folder):
     target = os.path.join(folder, os.path.basename(urlparse(source).path))
     if urlparse(source).scheme in ('http', 'https'):
         ctx.logger.info('Downloading %s', source)
-        with urllib.request.urlopen(source, timeout=_DOWNLOAD_TIMEOUT) as answer, open(target, 'wb') as file:
-            shutil.copyfileobj(answer, file)
+        try:
+            with urllib.request.urlopen(source, timeout=_DOWNLOAD_TIMEOUT) as answer, open(target, 'wb') as file:
+                shutil.copyfileobj(answer, file)
+        except OSError as error:  # it doesn't say what it was that could not be had
+            raise NonRecoverableError('{0} can\'t be downloaded: {1}'.format(source, error))
     elif os.path.isfile(source):
         shutil.copy(source, target)
     else:

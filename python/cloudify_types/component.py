@@ -213,6 +213,7 @@ def heal(timeout=_waiting.TIMEOUT, **inputs):
     """Heals the deployment; drift is what an update is for."""
     client, deployment_id = _there(inputs)
     if not _begun('heal'):
+        _wait_for_others(client, deployment_id, timeout)
         execution_id = _begin(client, deployment_id, 'heal', {})
         ctx.logger.info('The workflow "heal" of the deployment "%s" runs as execution %s', deployment_id, execution_id)
     try:
@@ -262,10 +263,19 @@ def _run_there(workflow_id, timeout, inputs):
     if under_way:
         ctx.logger.info('The workflow "%s" of the deployment "%s" is under way: %s', workflow_id, deployment_id, under_way[0]['id'])
     else:
+        _wait_for_others(client, deployment_id, timeout)
         execution = client.executions.start(deployment_id, workflow_id)
         ctx.logger.info('The workflow "%s" of the deployment "%s" runs as execution %s', workflow_id, deployment_id, execution['id'])
     _waiting.until_idle(client, deployment_id, timeout)
     return client, deployment_id
+
+
+def _wait_for_others(client, deployment_id, timeout):
+    """A deployment that is busy is not ill."""
+    busy = _waiting.under_way(client, deployment_id)
+    if busy:
+        ctx.logger.info('The deployment "%s" is busy with execution %s, which is waited for', deployment_id, busy[0]['id'])
+        _waiting.until_idle(client, deployment_id, timeout)
 
 
 def _there(inputs):
