@@ -46,32 +46,41 @@ def deployment_id(inputs):
     return known.get('id') or resource(inputs, 'deployment').get('id') or ctx.instance.id
 
 
+# Where the original listens. This manager stands for it on its machine, whatever
+# its own port is.
+_ORIGINAL_PORTS = (None, 80, 443)
+
+
+def client_of(config):
+    """A client as the property client tells, and whether it leads to this manager."""
+    own = manager.get_rest_client()
+    hosts = config.get('host') or 'localhost'
+    hosts = {hosts} if isinstance(hosts, str) else set(hosts)
+    known = {'127.0.0.1', 'localhost'}
+    if hosts - known:
+        for one in own.manager.get_managers():
+            known |= {one.get('private_ip'), one.get('public_ip')}
+    if hosts & known and hosts - known:
+        ctx.logger.warning('Some of the hosts are other managers (%s), but one is this: taken as this one.',
+                           ', '.join(sorted(hosts - known)))
+    is_here = bool(hosts & known)
+    if is_here and config.get('port') in _ORIGINAL_PORTS:
+        config = dict(config, host=own.host, port=own._client.port, protocol=own._client.protocol)
+    return CloudifyClient(**config), is_here
+
+
 class Target(object):
     """The manager that the resource is on: this one, unless the property client
     tells another, or another tenant."""
 
     def __init__(self, inputs):
         self._config = setting('client', inputs)
+        self.is_elsewhere = False
         if self._config:
-            self.client = CloudifyClient(**self._config)
-            self.is_elsewhere = self._leads_away()
+            self.client, is_here = client_of(self._config)
+            self.is_elsewhere = not is_here or self._config.get('tenant') not in (None, '', ctx.tenant_name)
         else:
             self.client = manager.get_rest_client()
-            self.is_elsewhere = False
-
-    def _leads_away(self):
-        tenant = self._config.get('tenant')
-        if tenant and tenant != ctx.tenant_name:
-            return True
-        hosts = self._config.get('host') or 'localhost'
-        hosts = {hosts} if isinstance(hosts, str) else set(hosts)
-        own = {'127.0.0.1', 'localhost'}
-        for one in manager.get_rest_client().manager.get_managers():
-            own |= {one.get('private_ip'), one.get('public_ip')}
-        if hosts & own and hosts - own:
-            ctx.logger.warning('Some of the hosts are other managers (%s), but one is this: taken as this one.',
-                               ', '.join(sorted(hosts - own)))
-        return not hosts & own
 
     def dependency(self, target, kind=COMPONENT):
         return Dependency(self, format_dependency_creator(kind, ctx.instance.id), target, self._config)

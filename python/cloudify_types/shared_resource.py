@@ -3,7 +3,6 @@ from cloudify import ctx, manager
 from cloudify.constants import SHARED_RESOURCE
 from cloudify.decorators import operation
 from cloudify.exceptions import NonRecoverableError
-from cloudify_rest_client import CloudifyClient
 from cloudify_rest_client.exceptions import CloudifyClientError
 from cloudify_types import _config, _state, _uploads, _waiting
 
@@ -75,7 +74,7 @@ def execute_workflow(workflow_id, parameters=None, timeout=10, redirect_logs=Tru
         raise NonRecoverableError('Tried to execute "{0}" workflow on a non SharedResource node "{1}"'.format(
             workflow_id, node.id))
     config = node.properties.get('client')
-    client = CloudifyClient(**config) if config else manager.get_rest_client()
+    client = _config.client_of(config)[0] if config else manager.get_rest_client()
     deployment_id = node.properties['resource_config']['deployment']['id']
     if not _waiting.until(lambda: _waiting.is_idle(client, deployment_id), timeout):
         return ctx.operation.retry('The "{0}" deployment is not ready for workflow execution.'.format(deployment_id))
