@@ -400,6 +400,24 @@ def upload_broken_blueprint():
 
 
 @step
+def validate_blueprint():
+    """What is only validated is gone afterwards, whatever was wrong with it."""
+    for text, status, error in [
+        (BLUEPRINT, "terminated", None),
+        ("tosca_definitions_version: cloudify_dsl_1_4\nfoo: bar\n", "failed", "'foo' is not in schema."),
+    ]:
+        with blueprint_dir(text) as path:
+            b = c.blueprints.validate(path, "compat_validated")
+        run = c.executions.get(b["upload_execution"]["id"])
+        wait(run.id)
+        run = c.executions.get(run.id)
+        same(run.status, status)
+        assert not error or error in run.error, run.error
+        with refused(errors.CloudifyClientError, 404):
+            c.blueprints.get("compat_validated")
+
+
+@step
 def get_blueprint():
     b = c.blueprints.get("compat_bp")
     has(b.plan, "inputs", "nodes", "metadata", "deployment_plugins_to_install", "workflow_plugins_to_install",
@@ -453,16 +471,6 @@ def download_blueprint():
             same(os.path.basename(c.blueprints.download("compat_bp")), "compat_bp.tar.gz")
         finally:
             os.chdir(named)
-
-
-@step
-def validate_blueprint():
-    with blueprint_dir() as path:
-        answer = c.blueprints.validate(path, "compat_validated")
-    if answer:
-        same(wait(answer["upload_execution"]["id"]).status, "terminated")
-    with refused(errors.CloudifyClientError, 404):
-        c.blueprints.get("compat_validated")
 
 
 # Deployments.

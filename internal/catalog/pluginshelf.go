@@ -180,7 +180,7 @@ func importedDocument(all []store.PluginYAML, dslVersion string) (store.PluginYA
 
 // unknown tells that no plugin fits an import, and what there is.
 func (s PluginShelf) unknown(ctx context.Context, tenant string, q imports.PluginQuery, same []store.Plugin) error {
-	wanted := q.Name
+	wanted := fmt.Sprintf("%q", q.Name)
 	if len(q.Versions) > 0 {
 		wanted += " with version " + strings.Join(q.Versions, ",")
 	}
@@ -207,7 +207,7 @@ func (s PluginShelf) unknown(ctx context.Context, tenant string, q imports.Plugi
 			hint = "uploaded are " + strings.Join(names, ", ")
 		}
 	}
-	return fmt.Errorf("plugin %s was not found; %s: %w", wanted, hint, imports.ErrNotFound)
+	return missing("Couldn't find plugin %s; %s", wanted, hint)
 }
 
 // planPlugin is a plugin as a plan names it.

@@ -39,7 +39,7 @@ func (r *resolver) Fetch(ctx context.Context, url, dslVersion string) (*imports.
 	}
 	b, err := r.library.store.GetBlueprint(ctx, r.tenant, id)
 	if isNotFound(err) {
-		return nil, fmt.Errorf("there is no blueprint %s in tenant %s: %w", id, r.tenant, imports.ErrNotFound)
+		return nil, missing("Requested blueprint import `%s` was not found in tenant %s", id, r.tenant)
 	}
 	if err != nil {
 		return nil, err
@@ -53,4 +53,9 @@ func (r *resolver) Fetch(ctx context.Context, url, dslVersion string) (*imports.
 		return nil, fmt.Errorf("read blueprint %s: %w", id, err)
 	}
 	return &imports.Document{Text: text, Location: filepath.Join(dir, filepath.FromSlash(b.MainFileName))}, nil
+}
+
+// missing tells that there is nothing to import, in words that clients look for.
+func missing(format string, args ...any) error {
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), imports.ErrNotFound)
 }

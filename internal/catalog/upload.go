@@ -53,16 +53,29 @@ func (e *Environment) upload(ctx context.Context, x store.Execution, h execution
 	for _, w := range warnings {
 		h.Log("warning", strings.TrimSpace(strings.ReplaceAll(w.Text(), dir+string(filepath.Separator), "")))
 	}
-	if validateOnly, _ := x.Parameters["validate_only"].(bool); validateOnly {
-		return h.Write(ctx, func(tx store.Tx) error {
-			if err := tx.DeleteBlueprint(ctx, b.Tenant, b.ID); err != nil {
-				return err
-			}
-			_, err := dropArchive(ctx, tx, b.ArchiveHash)
-			return err
-		})
+	if b.State == store.BlueprintValidating {
+		return e.discard(ctx, h, b)
 	}
 	return e.keep(ctx, h, b, parsed, x)
+}
+
+// discard removes a blueprint that was only to be validated, and its files. The
+// execution keeps what was wrong with it.
+func (e *Environment) discard(ctx context.Context, h execution.SystemHost, b store.Blueprint) error {
+	var orphan string
+	err := h.Write(ctx, func(tx store.Tx) error {
+		orphan = ""
+		if err := tx.DeleteBlueprint(ctx, b.Tenant, b.ID); err != nil {
+			return err
+		}
+		var err error
+		orphan, err = dropArchive(ctx, tx, b.ArchiveHash)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return e.Library.Forget(orphan)
 }
 
 func (e *Environment) setState(ctx context.Context, h execution.SystemHost, b *store.Blueprint, state string) error {
@@ -97,7 +110,7 @@ func (e *Environment) parse(ctx context.Context, b store.Blueprint, dir string) 
 	main := filepath.Join(dir, filepath.FromSlash(b.MainFileName))
 	text, err := readInside(dir, b.MainFileName)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, problem.New(problem.FileNotFound, "%s is not in the archive", b.MainFileName).
+		return nil, nil, problem.New(problem.FileNotFound, "%s does not exist in the application directory", b.MainFileName).
 			WithHint("found there: %s", strings.Join(yamlFiles(dir), ", "))
 	}
 	if err != nil {
@@ -145,10 +158,14 @@ func yamlFiles(dir string) []string {
 	return found
 }
 
-// failUpload records why the blueprint can't be used and returns the reason.
+// failUpload records why the blueprint can't be used and returns the reason. One
+// that was only to be validated is gone then, as one that is valid.
 func (e *Environment) failUpload(ctx context.Context, h execution.SystemHost, b store.Blueprint, state string, reason error) error {
 	if ctx.Err() != nil { // the manager stops: the next one tries again
 		return reason
+	}
+	if b.State == store.BlueprintValidating {
+		return errors.Join(reason, e.discard(ctx, h, b))
 	}
 	b.State, b.Error, b.UpdatedAt = state, reason.Error(), e.Now()
 	err := h.Write(ctx, func(tx store.Tx) error { return tx.UpdateBlueprint(ctx, b) })
