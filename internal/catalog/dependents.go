@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"windlass/internal/execution"
 	"windlass/internal/store"
 )
 
@@ -282,30 +283,14 @@ func Depend(ctx context.Context, tx store.Tx, dep store.Dependency) (store.Depen
 	return dep, err
 }
 
-// checkCycle follows the dependencies from the target on.
+// checkCycle refuses a dependency on what depends on its source.
 func checkCycle(ctx context.Context, r store.Reader, dep store.Dependency) error {
-	seen := map[string]bool{}
-	for next := []string{dep.TargetDeployment}; len(next) > 0; next = next[1:] {
-		id := next[0]
-		if id == dep.SourceDeployment {
-			return refusal(http.StatusConflict, "conflict_error",
-				fmt.Sprintf("cyclic dependency between deployments %s and %s", dep.SourceDeployment, dep.TargetDeployment))
-		}
-		if id == "" || seen[id] {
-			continue
-		}
-		seen[id] = true
-		page, err := r.ListDependencies(ctx, store.Query{
-			Tenants: []string{dep.Tenant}, Filters: []store.Filter{{Field: "source_deployment_id", Values: []string{id}}},
-		})
-		if err != nil {
-			return err
-		}
-		for _, d := range page.Items {
-			next = append(next, d.TargetDeployment)
-		}
+	circle, err := execution.DependsOn(ctx, r, dep.Tenant, dep.TargetDeployment, dep.SourceDeployment)
+	if err == nil && circle {
+		err = refusal(http.StatusConflict, "conflict_error",
+			fmt.Sprintf("cyclic dependency between deployments %s and %s", dep.SourceDeployment, dep.TargetDeployment))
 	}
-	return nil
+	return err
 }
 
 // Release removes a dependency.

@@ -39,7 +39,7 @@ func (e *Environment) create(ctx context.Context, x store.Execution, h execution
 		if err != nil {
 			return planError(err)
 		}
-		err = h.Write(ctx, func(tx store.Tx) error { return e.store(ctx, tx, d, prepared, x) })
+		err = h.Write(ctx, func(tx store.Tx) error { return e.store(ctx, tx, d, b.Plan.Requirements, prepared, x) })
 		if !errors.Is(err, store.ErrExists) || attempt == 5 {
 			if err == nil {
 				_, err = e.Library.WorkDir(x.Tenant, x.DeploymentID)
@@ -88,7 +88,9 @@ func planError(err error) error {
 	return errors.New(strings.Join(texts, "\n"))
 }
 
-func (e *Environment) store(ctx context.Context, tx store.Tx, d store.Deployment, p *plan.Deployment, x store.Execution) error {
+func (e *Environment) store(ctx context.Context, tx store.Tx, d store.Deployment, asks plan.Requirements,
+	p *plan.Deployment, x store.Execution,
+) error {
 	now := e.Now()
 	d.Description = p.Description
 	d.Inputs, d.Outputs, d.Capabilities = p.Inputs, p.Outputs, p.Capabilities
@@ -100,6 +102,9 @@ func (e *Environment) store(ctx context.Context, tx store.Tx, d store.Deployment
 	d.UpdatedAt = now
 	if name, ok := p.DeploymentSettings["display_name"].(string); ok && d.DisplayName == d.ID {
 		d.DisplayName = name
+	}
+	if err := checkEnvironment(ctx, tx, d, asks.ParentCapabilities); err != nil {
+		return err
 	}
 	if err := Relabel(ctx, tx, d, nil, d.Labels); err != nil {
 		return err

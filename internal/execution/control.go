@@ -35,6 +35,9 @@ func (s *Service) cancelIn(ctx context.Context, tx store.Tx, id string, how Acti
 		return e, err
 	}
 	if to.IsEnd() {
+		if _, _, err := s.conclude(ctx, tx, e, to, ""); err != nil {
+			return e, err
+		}
 		if err := tx.AddEvents(ctx, []store.Event{s.endEvent(e, to, "")}); err != nil {
 			return e, err
 		}
@@ -122,8 +125,13 @@ func (s *Service) updateStatus(ctx context.Context, u StatusUpdate) (store.Execu
 		if e.Status == u.Status && e.Status.IsEnd() {
 			return nil
 		}
-		was := e.Status
-		kept, err := s.transition(ctx, tx, &e, u.Status, u.Error)
+		was, to, text := e.Status, u.Status, u.Error
+		if to.IsEnd() {
+			if to, text, err = s.conclude(ctx, tx, e, to, text); err != nil {
+				return err
+			}
+		}
+		kept, err := s.transition(ctx, tx, &e, to, text)
 		if err != nil || !kept || was == e.Status || isToldByStatus(e.Status) || e.GroupID != "" {
 			return err
 		}

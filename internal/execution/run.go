@@ -225,6 +225,9 @@ func (r *run) end(ctx context.Context, outcome error) error {
 		}
 		if !e.Status.IsEnd() { // else somebody ended it meanwhile
 			to, text := verdict(e, outcome)
+			if to, text, err = r.s.conclude(ctx, tx, e, to, text); err != nil {
+				return err
+			}
 			if err := tx.AddEvents(ctx, append(entries, r.s.endEvent(e, to, summary(outcome, text)))); err != nil {
 				return err
 			}

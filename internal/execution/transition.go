@@ -68,9 +68,6 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, e *store.Execution, to
 		if err := leaveGroup(ctx, tx, *e); err != nil {
 			return true, fmt.Errorf("group of execution %s: %w", e.ID, err)
 		}
-		if err := s.followDependencies(ctx, tx, *e); err != nil {
-			return true, err
-		}
 	}
 	return true, markLatest(ctx, tx, *e)
 }
