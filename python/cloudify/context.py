@@ -155,7 +155,8 @@ class NodeInstanceContext(object):
         """Stores changed runtime properties now, not when the operation ends.
 
         Without a handler, changes of different properties by different
-        operations are merged; a property that both changed is a conflict.
+        operations are merged; a property that both changed is a conflict, unless
+        both set the same text or flag.
         on_conflict(local, latest) returns what to store instead, and is called
         again when others have stored something meanwhile.
         """

@@ -17,7 +17,7 @@ import (
 // What was changed is found by comparing with what was loaded, so changes of
 // nested data are never missed. When somebody else has stored other top-level
 // properties meanwhile, both sets of changes are kept; a property that both
-// changed in different ways is a conflict.
+// changed is a conflict, unless both set it to the same text or flag, or removed it.
 type instanceState struct {
 	host operation.Host
 	id   string
@@ -70,6 +70,13 @@ func fingerprint(m map[string]any) map[string]string {
 type change struct {
 	removed bool
 	json    string
+}
+
+// builds tells whether what the property became may have come of what it was: a
+// count, or something that has parts. Of two such changes one is lost even if they
+// look alike.
+func (c change) builds() bool {
+	return c.json != "" && strings.ContainsRune("-0123456789[{", rune(c.json[0]))
 }
 
 // changes tells what became of each property on the way from one state to another.
@@ -143,7 +150,7 @@ func (s *instanceState) rebase(latest operation.Instance) error {
 	theirs := changes(s.stored, fingerprint(latest.RuntimeProperties))
 	var both []string
 	for _, k := range value.SortedKeys(mine) {
-		if other, ok := theirs[k]; ok && other != mine[k] {
+		if other, ok := theirs[k]; ok && (other != mine[k] || mine[k].builds()) {
 			both = append(both, k)
 		}
 	}

@@ -319,6 +319,13 @@ func TestConcurrentChangesAreMerged(t *testing.T) {
 				delete(m, "zero")
 			},
 		},
+		"the same count": {
+			[]string{"zero @1"}, func(m map[string]any) { m["zero"] = int64(1) }, nil, // each may have added one
+		},
+		"the same list": {
+			[]string{"list @[1]"}, func(m map[string]any) { m["list"] = []any{int64(1)} }, nil,
+		},
+		"the same flag":     {[]string{"done @true"}, func(m map[string]any) { m["done"] = true }, func(m map[string]any) { m["done"] = true }},
 		"the same change":   {[]string{"a 1"}, func(m map[string]any) { m["a"] = "1" }, func(m map[string]any) { m["a"] = "1" }},
 		"both removed":      {[]string{"pop name"}, func(m map[string]any) { delete(m, "name") }, func(m map[string]any) { delete(m, "name") }},
 		"another change":    {[]string{"a 1"}, func(m map[string]any) { m["a"] = "2" }, nil},
