@@ -21,6 +21,7 @@ type listing struct {
 	include []string
 	size    int
 	offset  int
+	counts  bool // only the number of records is asked for, by a page of none
 }
 
 // listed declares what a list can be filtered and sorted by.
@@ -72,18 +73,17 @@ func (q *listing) readPage(r *request) error {
 		if err != nil || n < 0 {
 			return badParameter("Invalid pagination parameter %s: `%s` is not a non-negative number", name, text)
 		}
-		if name == "_offset" || n > 0 {
-			*target = n
-		}
+		*target = n
 	}
 	all, err := r.queryFlag("_get_all_results", false)
 	if err != nil {
 		return err
 	}
-	q.Limit, q.Offset = q.size, q.offset
+	q.Limit, q.Offset = max(q.size, 1), q.offset // no limit is 0 for the store
 	if all {
 		q.Limit, q.Offset = 0, 0
 	}
+	q.counts = q.size == 0 && !all
 	if q.After = r.query.Get("_after"); q.After != "" && q.offset > 0 {
 		return badParameter("Invalid pagination parameters: _after and _offset exclude each other")
 	}
@@ -189,6 +189,9 @@ func (q *listing) envelope(items []any, total int, filtered any) object {
 
 // envelopeOf is the answer with a page; clients go on behind it with _after=next.
 func (q *listing) envelopeOf(items []any, total int, next string, filtered any) object {
+	if q.counts {
+		items, next = []any{}, ""
+	}
 	o := q.envelope(items, total, filtered)
 	if next != "" {
 		o["metadata"].(object)["pagination"].(object)["next"] = next
@@ -240,7 +243,9 @@ func slicePage[T any](items []T, q listing) store.Page[T] {
 	page := store.Page[T]{Total: len(items)}
 	from := min(q.Offset, len(items))
 	to := len(items)
-	if q.Limit > 0 {
+	if q.counts {
+		to = from
+	} else if q.Limit > 0 {
 		to = min(from+q.Limit, to)
 	}
 	page.Items = items[from:to]

@@ -40,6 +40,8 @@ func TestLists(t *testing.T) {
 		"/deployments?_search=3&_search_name=3":           "dep1 dep3",
 		"/deployments?_unknown=ignored":                   "dep0 dep1 dep2 dep3 dep4",
 		"/deployments?_offset=99":                         "",
+		"/deployments?_size=0":                            "",
+		"/deployments?_size=0&_get_all_results=true":      "dep0 dep1 dep2 dep3 dep4",
 		"/deployments?_environments_only=false&id=dep0":   "dep0",
 	} {
 		if got := strings.Join(a.get(path).column("id"), " "); got != want {
@@ -51,6 +53,14 @@ func TestLists(t *testing.T) {
 	want := object{"pagination": object{"total": int64(5), "size": int64(2), "offset": int64(1)}, "filtered": nil}
 	if diff := cmp.Diff(want, page); diff != "" {
 		t.Error(diff)
+	}
+	// A page of none tells how many there are.
+	for _, path := range []string{"/deployments?_size=0&_offset=1", "/workflows?_size=0&_offset=1"} {
+		none := a.get(path).object()
+		of := none["metadata"].(object)["pagination"].(object)
+		if items := none["items"].([]any); len(items) != 0 || of["size"] != int64(0) || of["offset"] != int64(1) || of["next"] != nil {
+			t.Errorf("%s: got %v", path, none)
+		}
 	}
 	var ids []string
 	for path := "/deployments?_sort=-id&_size=2"; path != ""; {

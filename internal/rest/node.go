@@ -40,7 +40,7 @@ var nodeShape = shape[node]{name: "Node", fields: append([]field[node]{
 	return store.Owned{Tenant: n.Tenant, Visibility: n.Visibility, CreatedBy: n.CreatedBy}
 })...)}
 
-var nodeList = listed{filters: []string{"deployment_id", "id", "type", "host_id", "tenant_name", "created_by"}}
+var nodeList = listed{filters: []string{"deployment_id", "blueprint_id", "id", "type", "host_id", "tenant_name", "created_by"}}
 
 func (s *server) listNodes(w http.ResponseWriter, r *request) error {
 	q, err := s.listing(r, nodeList)

@@ -28,7 +28,10 @@ func TestNodeInstances(t *testing.T) {
 	if fresh == "n_1" || clash[1].(object)["host_id"] != fresh || clash[1].(object)["relationships"].([]any)[0].(object)["target_id"] != fresh {
 		t.Errorf("clashing ids: %v", clash)
 	}
-	nodes := a.get("/nodes?deployment_id=d1&id=n").items()
+	if got := a.get("/nodes?deployment_id=d1&blueprint_id=elsewhere").items(); len(got) != 0 {
+		t.Errorf("of another blueprint: %v", got)
+	}
+	nodes := a.get("/nodes?deployment_id=d1&blueprint_id=bp-d1&id=n").items()
 	if len(nodes) != 1 || nodes[0]["max_number_of_instances"] != int64(-1) || nodes[0]["actual_number_of_instances"] != int64(2) || nodes[0]["deployment_display_name"] != "d1" {
 		t.Errorf("nodes: %v", nodes)
 	}
