@@ -262,6 +262,7 @@ func reinstall(ctx context.Context, h Host, parameters map[string]any) error {
 	if d, selected, others, err = choose(ctx, h, parameters); err != nil {
 		return err
 	}
+	d.imagine(selected, "deleted")
 	return bringUp(ctx, h, d, selected, others, "reinstall-install")
 }
 
@@ -368,7 +369,18 @@ func rollback(ctx context.Context, h Host, parameters map[string]any) error {
 	if d, err = h.Deployment(ctx); err != nil {
 		return err
 	}
+	for _, i := range stuck {
+		d.imagine(d.these([]string{i.ID}), rolledBack(i.State))
+	}
 	return takeDown(ctx, h, d, d.Instances, nil, "uninstall-auninstall", false)
+}
+
+// rolledBack is the state of an instance that was taken back.
+func rolledBack(from string) string {
+	if from == "starting" {
+		return "configured"
+	}
+	return "uninitialized"
 }
 
 // rollBack takes instances back that were left on their way up.
@@ -386,7 +398,7 @@ func (s *sequencer) rollback() {
 	switch {
 	case s.i.State == "starting":
 		s.stop()
-		s.out.add(s.st("configured"))
+		s.out.add(s.st(rolledBack(s.i.State)))
 		s.out.add(s.ev("Rollback Delete: nothing to do, instance state is " + s.i.State))
 	case !s.i.in("creating", "configuring"):
 		s.out.add(s.ev("Validating node instance after deletion: nothing to do"))
@@ -397,7 +409,7 @@ func (s *sequencer) rollback() {
 		s.out.add(s.ev("Validating node instance after deletion: nothing to do"))
 		s.out.add(s.ev("Rollback Stop: nothing to do, instance state is " + s.i.State))
 		s.remove()
-		s.out.add(s.st("uninitialized"))
+		s.out.add(s.st(rolledBack(s.i.State)))
 	}
 	s.out.add(s.ev("Rollbacked node instance"))
 }

@@ -100,6 +100,18 @@ func (d *Deployment) Instance(id string) *Instance {
 	return d.byID[id]
 }
 
+// imagine gives instances the state that they would have by now. In a dry run
+// nothing was stored, and what comes next must be shown from there; else it does
+// nothing.
+func (d *Deployment) imagine(instances []*Instance, state string) {
+	if !d.DryRun {
+		return
+	}
+	for _, i := range instances {
+		i.State = state
+	}
+}
+
 // these returns the instances with the ids, leaving out those that there are not.
 func (d *Deployment) these(ids []string) []*Instance {
 	var found []*Instance

@@ -331,6 +331,7 @@ func reinstallAmong(ctx context.Context, h Host, ignoreFailure bool,
 		return err
 	}
 	d, selected, others = split(d)
+	d.imagine(selected, "deleted")
 	return bringUp(ctx, h, d, selected, others, "reinstall-install")
 }
 

@@ -61,9 +61,14 @@ func TestUpkeepTranscripts(t *testing.T) {
 		"heal_falls_back": {workflow: "auto_heal_reinstall_node_subgraph", prepare: func(s *stage) {
 			s.fail = map[string]int{"app_1 check_status": 1, "app_1 heal": 9}
 		}},
-		"heal_reinstalls":     {workflow: "auto_heal_reinstall_node_subgraph", prepare: failing("server_1 check_status", 1)},
-		"heal_not_allowed":    {workflow: "auto_heal_reinstall_node_subgraph", prepare: failing("server_1 check_status", 1), parameters: map[string]any{"allow_reinstall": false}},
-		"heal_forced":         {workflow: "auto_heal_reinstall_node_subgraph", parameters: map[string]any{"node_instance_id": "app_1", "force_reinstall": true, "diagnose_value": "slow"}},
+		"heal_reinstalls":  {workflow: "auto_heal_reinstall_node_subgraph", prepare: failing("server_1 check_status", 1)},
+		"heal_not_allowed": {workflow: "auto_heal_reinstall_node_subgraph", prepare: failing("server_1 check_status", 1), parameters: map[string]any{"allow_reinstall": false}},
+		"heal_forced":      {workflow: "auto_heal_reinstall_node_subgraph", parameters: map[string]any{"node_instance_id": "app_1", "force_reinstall": true, "diagnose_value": "slow"}},
+		"heal_forced_dry":  {workflow: "auto_heal_reinstall_node_subgraph", parameters: map[string]any{"node_instance_id": "app_1", "force_reinstall": true}, dry: true},
+		"reinstall_dry":    {workflow: "reinstall", parameters: map[string]any{"node_ids": []any{"app"}}, dry: true},
+		"rollback_full_dry": {workflow: "rollback", parameters: map[string]any{"full_rollback": true}, dry: true, prepare: func(s *stage) {
+			s.d.Instance("app_1").State, s.d.Instance("server_1").State = "starting", "configuring"
+		}},
 		"heal_unknown":        {workflow: "auto_heal_reinstall_node_subgraph", parameters: map[string]any{"node_instance_id": "app_9"}},
 		"scale_zero":          {workflow: "scale_entity", parameters: scaling("app", int64(0), nil)},
 		"scale_out":           {workflow: "scale_entity", parameters: scaling("app", int64(1), nil)},
