@@ -247,6 +247,9 @@ func (s *Service) claim(ctx context.Context, seen store.Execution) (*run, error)
 			return err
 		}
 		e.TokenHash = hash
+		if e.Status.IsCancelling() { // it is ended, and goes on with nothing
+			return tx.UpdateExecution(ctx, e)
+		}
 		if e.Status != store.Pending {
 			if err := tx.AddEvents(ctx, []store.Event{s.takenOverLine(e)}); err != nil {
 				return err

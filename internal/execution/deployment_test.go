@@ -131,3 +131,18 @@ func lastPart(operation string) string {
 func pointer[T any](v T) *T { return &v }
 
 var noScope functions.Scope
+
+func logsOf(t testing.TB, st store.Store, id string) []string {
+	t.Helper()
+	events, err := st.TailEvents(t.Context(), id, 0, 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, e := range events {
+		if e.Type == store.TypeLog {
+			lines = append(lines, e.Level+" "+e.Message)
+		}
+	}
+	return lines
+}

@@ -241,32 +241,3 @@ func holdText(w graph.Waiting, s graph.Snapshot, now time.Time) string {
 	}
 	return ""
 }
-
-// abandoned tells of an operation that didn't end when it was told to.
-func (r *run) abandoned(t *graph.Task) {
-	text := fmt.Sprintf("%s did not stop within %s and was abandoned; it may still be running", t.Describe(), r.s.cfg.Timing.KillGrace)
-	r.s.log.Error("operation abandoned", "execution", r.e.ID, "task", t.Describe(), "after", r.s.cfg.Timing.KillGrace)
-	r.book.add(r.logLine("error", text))
-}
-
-// awaitLeft waits for the operations that a forced cancel left running. Once
-// they are told to stop, by a kill or the manager's end, it waits only so long.
-func (r *run) awaitLeft() {
-	done := make(chan struct{})
-	go func() { // ends with the last of them
-		r.left.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return
-	case <-r.operations.Done():
-	}
-	timer := time.NewTimer(r.s.cfg.Timing.KillGrace)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-		r.s.log.Error("operations of a cancelled execution did not stop and were abandoned", "execution", r.e.ID)
-	}
-}

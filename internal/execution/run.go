@@ -108,6 +108,7 @@ func (r *run) perform() {
 		// Before the end is stored: whoever sees that must not take it for one
 		// from outside, and stop what is left to run.
 		r.concluded.Store(true)
+		r.tellOfLeft()
 	}
 	r.conclude(outcome)
 	if r.leaves.Load() {

@@ -16,7 +16,7 @@ type Reason struct {
 	Position int
 	// BlockedBy are the executions that a queued one waits for.
 	BlockedBy []store.Execution
-	// Text says it in a sentence; "" for an execution that has ended.
+	// Text says it in a sentence; "" for an execution that has ended with all it began.
 	Text string
 	// Waiting are the operations that a running execution waits for, longest
 	// first, if this manager runs it: at most MostWaiting of WaitingTotal.
@@ -48,7 +48,11 @@ func (s *Service) Why(ctx context.Context, tenant, id string) (Reason, error) {
 		return whyQueued(ctx, s.store, e)
 	case e.Status == store.Scheduled:
 		return Reason{Text: fmt.Sprintf("It is scheduled for %s.", e.ScheduledFor.UTC().Format("2006-01-02 15:04:05 MST"))}, nil
-	case e.Status.IsEnd():
+	}
+	if r := s.runOf(id); r != nil && r.leaves.Load() && (e.Status.IsEnd() || e.Status == store.Pending) {
+		return whyLeft(e, r.under.list(s.now())), nil
+	}
+	if e.Status.IsEnd() {
 		return Reason{}, nil
 	}
 	if e.Owner == "" || e.LeaseUntil.Before(s.now()) {
@@ -65,6 +69,18 @@ func (s *Service) Why(ctx context.Context, tenant, id string) (Reason, error) {
 	}
 	owner, _, _ := strings.Cut(e.Owner, ownerSeparator)
 	return Reason{Text: fmt.Sprintf("It runs on manager %s.", owner)}, nil
+}
+
+// whyLeft tells of operations that a forced cancel of e has left running.
+func whyLeft(e store.Execution, left []WaitingTask) Reason {
+	reason := Reason{Waiting: left}
+	switch {
+	case e.Status == store.Pending:
+		reason.Text = "It goes on once the operations end that its cancel left running."
+	case len(left) > 0:
+		reason.Text = "It has ended, but left operations running; a cancel with -k stops them."
+	}
+	return reason
 }
 
 func whyQueued(ctx context.Context, r store.Reader, e store.Execution) (Reason, error) {

@@ -414,10 +414,3 @@ func (r *run) requests(paused bool) (requests <-chan graph.Control, stop func())
 	}()
 	return to, func() { close(quit); <-done }
 }
-
-// leave keeps the claim until the operations that a forced cancel left running
-// have ended.
-func (r *run) leave(wait func()) {
-	r.leaves.Store(true)
-	r.left.Go(wait)
-}

@@ -357,14 +357,25 @@ func TestCancelKinds(t *testing.T) {
 		if r == nil {
 			t.Fatal("the operation was not left running")
 		}
+		if why, err := s.Why(t.Context(), "default_tenant", e.ID); err != nil || len(why.Waiting) != 1 || !strings.Contains(why.Text, "left operations running") {
+			t.Errorf("why of an execution that left an operation: %+v, %v", why, err)
+		}
 		// A resume waits for what was left, and doesn't repeat it.
 		if _, err := s.Resume(t.Context(), "default_tenant", e.ID, false); err != nil {
 			t.Fatal(err)
+		}
+		if why, err := s.Why(t.Context(), "default_tenant", e.ID); err != nil || len(why.Waiting) != 1 || !strings.Contains(why.Text, "goes on once") {
+			t.Errorf("why of the resumed execution: %+v, %v", why, err)
 		}
 		b.proceed <- struct{}{}
 		waitEnd(t, s, e.ID, store.Terminated)
 		if counts := runner.counts(); counts["db.start"] != 1 {
 			t.Errorf("after the resume: %v", counts)
+		}
+		if logs := logsOf(t, st, e.ID); !slices.ContainsFunc(logs, func(l string) bool {
+			return strings.HasPrefix(l, "warning The execution ends, but not what it has begun") && strings.Contains(l, "db.start (d-db_b00001:")
+		}) {
+			t.Errorf("nothing tells of the operation that goes on:\n%s", strings.Join(logs, "\n"))
 		}
 		if events := eventsOf(t, st, e.ID); !inOrder(events, "workflow_cancelled   'install' workflow execution cancelled",
 			"task_succeeded d-db_b00001 start Task succeeded 'db.start' - done") {
@@ -380,12 +391,17 @@ func TestCancelKinds(t *testing.T) {
 	})
 	t.Run("kill also stops what a forced cancel left", func(t *testing.T) {
 		t.Parallel()
-		_, s, b, _, e := setUp(t, fast)
+		st, s, b, _, e := setUp(t, fast)
 		cancel(t, s, e.ID, ForceCancel, store.ForceCancelling)
 		waitEnd(t, s, e.ID, store.Cancelled)
 		cancel(t, s, e.ID, Kill, store.KillCancelling)
 		<-b.stopped
 		waitEnd(t, s, e.ID, store.Cancelled)
+		for _, l := range logsOf(t, st, e.ID) {
+			if strings.Contains(l, "goes on where") {
+				t.Errorf("a killed execution is said to go on: %s", l)
+			}
+		}
 	})
 	t.Run("of a dead manager", func(t *testing.T) {
 		t.Parallel()
