@@ -70,7 +70,8 @@ func OwnPrefix() string {
 	return fmt.Sprintf("%d-%d-", os.Getpid(), p.Start)
 }
 
-// OwnerAlive tells whether the process lives that made a run directory.
+// OwnerAlive tells whether the process lives that made a run directory. One that
+// was killed and that nobody has waited for yet is dead.
 func OwnerAlive(name string) bool {
 	pid, rest, ok := strings.Cut(name, "-")
 	start, _, ok2 := strings.Cut(rest, "-")
@@ -79,7 +80,7 @@ func OwnerAlive(name string) bool {
 		return false
 	}
 	p, alive := Stat(id)
-	return alive && strconv.FormatUint(p.Start, 10) == start
+	return alive && !p.Dead && strconv.FormatUint(p.Start, 10) == start
 }
 
 // Note names the process. Should the manager die before, Reap finds it by its
