@@ -212,7 +212,7 @@ def _blueprint_drift(wanted, blueprint):
 def heal(timeout=_waiting.TIMEOUT, **inputs):
     """Heals the deployment; drift is what an update is for."""
     client, deployment_id = _there(inputs)
-    if not _begun('heal'):
+    if not _begun('heal') and not _is_under_way(client, deployment_id, 'heal'):
         _wait_for_others(client, deployment_id, timeout)
         execution_id = _begin(client, deployment_id, 'heal', {})
         ctx.logger.info('The workflow "heal" of the deployment "%s" runs as execution %s', deployment_id, execution_id)
@@ -253,21 +253,23 @@ def update(timeout=_waiting.TIMEOUT, **inputs):
 
 
 def _run_there(workflow_id, timeout, inputs):
-    """Runs a workflow of the deployment; how it ends is seen by how the deployment is.
-
-    One that is under way is waited for, whoever started it: this may have, in a run
-    that was cut off.
-    """
+    """Runs a workflow of the deployment; how it ends is seen by how the deployment is."""
     client, deployment_id = _there(inputs)
-    under_way = _waiting.under_way(client, deployment_id, workflow_id=workflow_id)
-    if under_way:
-        ctx.logger.info('The workflow "%s" of the deployment "%s" is under way: %s', workflow_id, deployment_id, under_way[0]['id'])
-    else:
+    if not _is_under_way(client, deployment_id, workflow_id):
         _wait_for_others(client, deployment_id, timeout)
         execution = client.executions.start(deployment_id, workflow_id)
         ctx.logger.info('The workflow "%s" of the deployment "%s" runs as execution %s', workflow_id, deployment_id, execution['id'])
     _waiting.until_idle(client, deployment_id, timeout)
     return client, deployment_id
+
+
+def _is_under_way(client, deployment_id, workflow_id):
+    """Whether the workflow runs there already. It is waited for then, whoever started
+    it: this may have, in a run that was cut off."""
+    found = _waiting.under_way(client, deployment_id, workflow_id=workflow_id)
+    if found:
+        ctx.logger.info('The workflow "%s" of the deployment "%s" is under way: %s', workflow_id, deployment_id, found[0]['id'])
+    return bool(found)
 
 
 def _wait_for_others(client, deployment_id, timeout):
