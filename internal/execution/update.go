@@ -90,6 +90,9 @@ func (h workflowHost) PrepareUpdate(ctx context.Context, parameters map[string]a
 	if b.Plan == nil {
 		return nil, fmt.Errorf("update deployment %s: blueprint %s is not ready (%s)", d.ID, b.ID, b.State)
 	}
+	if err := checkCustom(b.ID, b.Plan, parameters); err != nil {
+		return nil, err
+	}
 	prepared, err := r.prepareAnew(ctx, d, b.Plan, parameters)
 	if err != nil {
 		return nil, fmt.Errorf("update deployment %s to blueprint %s: %w", d.ID, b.ID, err)
@@ -99,7 +102,7 @@ func (h workflowHost) PrepareUpdate(ctx context.Context, parameters map[string]a
 	var refused unsupported
 	for range idAttempts {
 		err = r.write(ctx, func(tx store.Tx) error {
-			p, notes, err = h.prepareUpdate(ctx, tx, b.ID, prepared, parameters)
+			p, notes, err = h.prepareUpdate(ctx, tx, b, prepared, parameters)
 			if refused = nil; errors.As(err, &refused) {
 				return nil // its steps are worth keeping
 			}
@@ -171,7 +174,7 @@ func (r *run) prepareAnew(ctx context.Context, d store.Deployment, p *plan.Plan,
 
 // prepareUpdate works out what an update does, and stores it unless that is to be
 // a preview. The notes are for people.
-func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, blueprint string, prepared *plan.Deployment, parameters map[string]any,
+func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, b store.Blueprint, prepared *plan.Deployment, parameters map[string]any,
 ) (p updatePlan, notes []string, err error) {
 	r := h.r
 	if known, ok, err := r.remembered(ctx, tx, updateRecord); err != nil || ok { // by an attempt that was taken for failed
@@ -192,11 +195,11 @@ func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, blueprint 
 		return p, nil, err
 	}
 	count := countsAfter(before, prepared, modified)
-	if note, err := r.unfinishedNote(ctx, tx); err != nil {
+	notes, err = r.updateNotes(ctx, tx, before, b.Plan, parameters)
+	if err != nil {
 		return p, nil, err
-	} else if note != "" {
-		count.notes = append(count.notes, note)
 	}
+	notes = append(notes, count.notes...)
 	to := *prepared
 	to.Nodes, to.ScalingGroups = count.nodes, count.groups
 	steps := findSteps(before, &to)
@@ -216,9 +219,9 @@ func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, blueprint 
 		return p, nil, unsupported(problems)
 	}
 	if p.Preview {
-		return p, count.notes, nil
+		return p, notes, nil
 	}
-	if err := before.become(ctx, tx, blueprint, &to, &p, parameters, r.s.now()); err != nil {
+	if err := before.become(ctx, tx, b.ID, &to, &p, parameters, r.s.now()); err != nil {
 		return p, nil, err
 	}
 	if f := r.s.cfg.Replanned; f != nil {
@@ -233,7 +236,7 @@ func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, blueprint 
 	if err != nil {
 		return p, nil, err
 	}
-	return p, count.notes, r.remember(ctx, tx, updateRecord, record)
+	return p, notes, r.remember(ctx, tx, updateRecord, record)
 }
 
 // beingModified names the nodes that a modification under way scales.

@@ -57,14 +57,3 @@ func (r *run) notSuperseded(ctx context.Context, from store.Reader) error {
 	return fmt.Errorf("deployment %s has been updated since this update was planned, by execution %s: going on would undo that; start a new update",
 		r.e.DeploymentID, other.ID)
 }
-
-// unfinishedNote tells of an update before this one that has left something
-// undone; "" if there is none.
-func (r *run) unfinishedNote(ctx context.Context, from store.Reader) (string, error) {
-	before, _, ok, err := r.s.latestUpdate(ctx, from, r.e)
-	if err != nil || !ok || before.Status != store.Failed && before.Status != store.Cancelled {
-		return "", err
-	}
-	return fmt.Sprintf("The last update of this deployment, by execution %s, ended as %s. What it had yet to install, reinstall or remove "+
-		"stays undone if this update doesn't ask for it too, and it can't be resumed after this one", before.ID, before.Status), nil
-}

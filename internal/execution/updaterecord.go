@@ -89,7 +89,7 @@ func followUpdate(ctx context.Context, tx store.Tx, e store.Execution) error {
 	state := store.UpdateUpdating
 	preview, _ := e.Parameters["preview"].(bool)
 	switch {
-	case e.Status == store.Terminated && preview:
+	case e.Status == store.Terminated && (preview || e.IsDryRun):
 		state = store.UpdatePreview
 	case e.Status == store.Terminated:
 		state = store.UpdateSuccessful

@@ -353,3 +353,49 @@ func TestUpdateAfterOneThatFailed(t *testing.T) {
 		t.Errorf("%v, blueprint %s", err, d.BlueprintID)
 	}
 }
+
+// What an update is asked for in vain is told; a workflow that isn't there is
+// refused before anything is changed.
+func TestUpdateAskedInVain(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	addDeployment(t, st, "d", nil)
+	addBlueprint(t, st, "bp2", func(p *plan.Plan) { p.Inputs = map[string]plan.Schema{"size": {}} })
+	s := newService(t, Config{Store: st, Runners: map[string]operation.Runner{"": newScripted()}})
+	serve(t, s)
+	waitEnd(t, s, install(t, s, "d", nil).ID, store.Terminated)
+	e := runWorkflow(t, s, "d", "update", store.Failed, map[string]any{"blueprint_id": "bp2", "inputs": map[string]any{"size": int64(1)}, "workflow_id": "gone"})
+	if d, err := st.GetDeployment(t.Context(), "default_tenant", "d"); err != nil || d.BlueprintID != "bp" || !strings.Contains(*e.Error, "blueprint bp2 has no workflow gone") {
+		t.Errorf("%v, blueprint %s, error %q", err, d.BlueprintID, *e.Error)
+	}
+	e = runWorkflow(t, s, "d", "update", store.Terminated, map[string]any{
+		"blueprint_id": "bp2", "inputs": map[string]any{"size": int64(1), "sise": int64(2)}, "reinstall_list": []any{"d-db_b00001", "db_b00001"},
+	})
+	text := logText(t, st, e.ID)
+	for _, want := range []string{"does not declare are ignored: sise", "reinstall_list names what deployment d doesn't have: db_b00001"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in the log:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "ignored: size") || strings.Contains(text, "have: d-db") {
+		t.Errorf("the log says\n%s", text)
+	}
+}
+
+func TestUpdateDryRun(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	addDeployment(t, st, "d", nil)
+	addBlueprint(t, st, "bp2", deploys("app", 3))
+	s := newService(t, Config{Store: st, Runners: map[string]operation.Runner{"": newScripted()}})
+	serve(t, s)
+	e, err := s.Start(t.Context(), StartRequest{Tenant: "default_tenant", DeploymentID: "d", WorkflowID: "update", CreatedBy: "admin",
+		Parameters: map[string]any{"blueprint_id": "bp2"}, AllowCustomParameters: true, DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e = waitEnd(t, s, e.ID, store.Terminated)
+	if u := updateOf(t, st, e); u.State != store.UpdatePreview || len(instancesOf(t, st, "d", "app")) != 1 {
+		t.Errorf("the update is %s, there are %d apps", u.State, len(instancesOf(t, st, "d", "app")))
+	}
+}

@@ -1,0 +1,65 @@
+package execution
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"windlass/internal/blueprint/plan"
+	"windlass/internal/store"
+	"windlass/internal/value"
+)
+
+// updateNotes are what people should know of an update before it begins.
+func (r *run) updateNotes(ctx context.Context, from store.Reader, before *shape, to *plan.Plan, parameters map[string]any) ([]string, error) {
+	var notes []string
+	given, _ := parameters["inputs"].(map[string]any)
+	unknown := slices.DeleteFunc(value.SortedKeys(given), func(name string) bool {
+		_, declared := to.Inputs[name]
+		return declared
+	})
+	if len(unknown) > 0 {
+		notes = append(notes, "Inputs that the blueprint does not declare are ignored: "+strings.Join(unknown, ", "))
+	}
+	var missing []string
+	ids, _ := parameters["reinstall_list"].([]any)
+	for _, id := range ids {
+		if text := value.Text(id); before.find(text) == nil {
+			missing = append(missing, text)
+		}
+	}
+	if len(missing) > 0 {
+		notes = append(notes, fmt.Sprintf("reinstall_list names what deployment %s doesn't have: %s", before.deployment.ID, strings.Join(missing, ", ")))
+	}
+	note, err := r.unfinishedNote(ctx, from)
+	if note != "" {
+		notes = append(notes, note)
+	}
+	return notes, err
+}
+
+// checkCustom refuses a workflow to run in place of the usual steps that the new
+// blueprint doesn't have.
+func checkCustom(blueprint string, p *plan.Plan, parameters map[string]any) error {
+	name, _ := parameters["workflow_id"].(string)
+	if name == "" {
+		return nil
+	}
+	if _, _, err := findWorkflow(store.Deployment{Workflows: p.Workflows}, name); err == nil {
+		return nil
+	}
+	return fmt.Errorf("blueprint %s has no workflow %s to run in place of the update's own steps; it has %s",
+		blueprint, name, strings.Join(value.SortedKeys(p.Workflows), ", "))
+}
+
+// unfinishedNote tells of an update before this one that has left something
+// undone; "" if there is none.
+func (r *run) unfinishedNote(ctx context.Context, from store.Reader) (string, error) {
+	before, _, ok, err := r.s.latestUpdate(ctx, from, r.e)
+	if err != nil || !ok || before.Status != store.Failed && before.Status != store.Cancelled {
+		return "", err
+	}
+	return fmt.Sprintf("The last update of this deployment, by execution %s, ended as %s. What it had yet to install, reinstall or remove "+
+		"stays undone if this update doesn't ask for it too, and it can't be resumed after this one", before.ID, before.Status), nil
+}
