@@ -313,6 +313,11 @@ func (s *Service) endModification(ctx context.Context, tx store.Tx, m store.Modi
 	end := shape.finish
 	if status == store.ModificationRolledBack {
 		end = shape.rollBack
+		if _, at, ok, err := s.latestUpdate(ctx, tx, store.Execution{Owned: store.Owned{Tenant: m.Tenant}, DeploymentID: m.DeploymentID}); err != nil {
+			return m, err
+		} else if ok && at.After(m.CreatedAt) {
+			end = shape.withdraw
+		}
 	}
 	if err := end(ctx, tx, &m); err != nil {
 		return m, err
@@ -345,7 +350,33 @@ func (s *shape) rollBack(ctx context.Context, tx store.Tx, m *store.Modification
 	if err := value.Into(m.NodeInstances[beforeList], &before); err != nil {
 		return err
 	}
-	var err error
+	if err := s.unplan(ctx, tx, m); err != nil {
+		return err
+	}
+	return s.restore(ctx, tx, before)
+}
+
+// withdraw takes back only what the modification has added: what it knows of
+// all else is no longer so.
+func (s *shape) withdraw(ctx context.Context, tx store.Tx, m *store.Modification) error {
+	var added []plan.NodeInstance
+	if err := value.Into(m.NodeInstances[addedList], &added); err != nil {
+		return err
+	}
+	for k := range added {
+		if added[k].Modification == topology.Added {
+			added[k].Modification = topology.Removed
+		}
+	}
+	if err := s.unplan(ctx, tx, m); err != nil {
+		return err
+	}
+	return s.shrink(ctx, tx, added, topology.Removed)
+}
+
+// unplan keeps with a modification what the instances are before it is rolled
+// back, and makes the current numbers the planned ones.
+func (s *shape) unplan(ctx context.Context, tx store.Tx, m *store.Modification) (err error) {
 	if m.NodeInstances[undoneList], err = value.Of(wireInstances(s.instances)); err != nil {
 		return err
 	}
@@ -355,7 +386,7 @@ func (s *shape) rollBack(ctx context.Context, tx store.Tx, m *store.Modification
 			return err
 		}
 	}
-	return s.restore(ctx, tx, before)
+	return nil
 }
 
 // checkChanges refuses changes of what the deployment doesn't have, and numbers

@@ -1,10 +1,12 @@
 package execution
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
 
+	"windlass/internal/blueprint/plan"
 	"windlass/internal/operation"
 	"windlass/internal/store"
 	"windlass/internal/topology"
@@ -182,5 +184,51 @@ func TestModificationsByHand(t *testing.T) {
 	refused(err, CodeModificationEnded, "Cannot rollback deployment modification")
 	if _, err := s.FinishModification(t.Context(), "default_tenant", "none"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an unknown one gives %v", err)
+	}
+}
+
+// A modification that is under way knows nothing of an update: it keeps one from
+// being made, unless by force, and taken back then it takes back only its own.
+func TestUpdateDuringAModification(t *testing.T) {
+	t.Parallel()
+	st := openStore(t)
+	addDeployment(t, st, "d", withUpkeep)
+	addBlueprint(t, st, "more", func(p *plan.Plan) {
+		cache := *nodeOf(p, "db")
+		cache.ID, cache.Name = "cache", "cache"
+		p.Nodes = append(p.Nodes, &cache)
+	})
+	s := newService(t, Config{Store: st, Runners: map[string]operation.Runner{"": newScripted()}})
+	serve(t, s)
+	waitEnd(t, s, install(t, s, "d", nil).ID, store.Terminated)
+	m, err := s.StartModification(t.Context(), ModificationRequest{
+		Tenant: "default_tenant", DeploymentID: "d", Changes: map[string]topology.Change{"app": {Instances: 3}}, CreatedBy: "admin",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := runWorkflow(t, s, "d", "update", store.Failed, map[string]any{"blueprint_id": "more"})
+	if !strings.Contains(*e.Error, "modification "+m.ID) || len(instancesOf(t, st, "d", "cache")) != 0 {
+		t.Errorf("error %q", *e.Error)
+	}
+	e = runWorkflow(t, s, "d", "update", store.Terminated, map[string]any{"blueprint_id": "more", "preview": true})
+	if text := logText(t, st, e.ID); !strings.Contains(text, "modification "+m.ID) {
+		t.Errorf("the preview says\n%s", text)
+	}
+	runWorkflow(t, s, "d", "update", store.Terminated, map[string]any{"blueprint_id": "more", "force": true, "skip_reinstall": true})
+	write(t, st, func(ctx context.Context, tx store.Tx) error {
+		db := instancesOf(t, st, "d", "db")[0]
+		_, err := tx.UpdateInstance(ctx, store.InstanceUpdate{Tenant: db.Tenant, ID: db.ID, Force: true, RuntimeProperties: map[string]any{"since": "then"}})
+		return err
+	})
+	if _, err := s.RollbackModification(t.Context(), "default_tenant", m.ID); err != nil {
+		t.Fatal(err)
+	}
+	apps, caches, dbs := instancesOf(t, st, "d", "app"), instancesOf(t, st, "d", "cache"), instancesOf(t, st, "d", "db")
+	if len(apps) != 1 || apps[0].State != "started" || len(caches) != 1 || caches[0].State != "started" || dbs[0].RuntimeProperties["since"] != "then" {
+		t.Errorf("apps %+v, caches %+v, databases %+v", apps, caches, dbs)
+	}
+	if scale := scaleOf(t, st, "app"); scale.Current != 1 || scale.Planned != 1 {
+		t.Errorf("the node says %+v", scale)
 	}
 }

@@ -190,7 +190,7 @@ func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, b store.Bl
 	if err != nil {
 		return p, nil, err
 	}
-	modified, err := r.s.beingModified(ctx, tx, before.deployment)
+	modified, modification, err := r.s.beingModified(ctx, tx, before.deployment)
 	if err != nil {
 		return p, nil, err
 	}
@@ -200,6 +200,11 @@ func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, b store.Bl
 		return p, nil, err
 	}
 	notes = append(notes, count.notes...)
+	if force, _ := parameters["force"].(bool); modification != nil && !p.Preview && !force {
+		return p, nil, modification
+	} else if modification != nil {
+		notes = append(notes, modification.Error())
+	}
 	to := *prepared
 	to.Nodes, to.ScalingGroups = count.nodes, count.groups
 	steps := findSteps(before, &to)
@@ -237,21 +242,6 @@ func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, b store.Bl
 		return p, nil, err
 	}
 	return p, notes, r.remember(ctx, tx, updateRecord, record)
-}
-
-// beingModified names the nodes that a modification under way scales.
-func (s *Service) beingModified(ctx context.Context, from store.Reader, d store.Deployment) (map[string]bool, error) {
-	started, err := modificationsOf(ctx, from, d.Tenant, d.ID, store.Filter{Field: "status", Values: []string{store.ModificationStarted}})
-	if err != nil {
-		return nil, err
-	}
-	names := map[string]bool{}
-	for _, m := range started {
-		for name := range m.ModifiedNodes {
-			names[name] = true
-		}
-	}
-	return names, nil
 }
 
 // unsupported refuses an update for its steps that can't be made.

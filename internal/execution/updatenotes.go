@@ -63,3 +63,31 @@ func (r *run) unfinishedNote(ctx context.Context, from store.Reader) (string, er
 	return fmt.Sprintf("The last update of this deployment, by execution %s, ended as %s. What it had yet to install, reinstall or remove "+
 		"stays undone if this update doesn't ask for it too, and it can't be resumed after this one", before.ID, before.Status), nil
 }
+
+// busyModification keeps an update from being made beside a modification, which would
+// take the update for something of its own.
+type busyModification struct{ modification, execution string }
+
+func (u *busyModification) Error() string {
+	text := fmt.Sprintf("the deployment modification %s is under way", u.modification)
+	if u.execution != "" {
+		text += fmt.Sprintf(" by execution %s: resume that, or take it back with a scale with abort_started=true", u.execution)
+	} else {
+		text += ": finish it, or roll it back"
+	}
+	return text + ", before an update; an update with force doesn't wait for that"
+}
+
+// beingModified names the nodes that a modification under way scales; nil
+// without one.
+func (s *Service) beingModified(ctx context.Context, from store.Reader, d store.Deployment) (map[string]bool, *busyModification, error) {
+	started, err := modificationsOf(ctx, from, d.Tenant, d.ID, store.Filter{Field: "status", Values: []string{store.ModificationStarted}})
+	if err != nil || len(started) == 0 {
+		return nil, nil, err
+	}
+	names := map[string]bool{}
+	for name := range started[0].ModifiedNodes {
+		names[name] = true
+	}
+	return names, &busyModification{started[0].ID, started[0].ExecutionID}, nil
+}
