@@ -47,6 +47,12 @@ func (a *app) showUpdate(u object, columns, reinstall []string, skipped func(fla
 	a.bullets("Scaled nodes:", scaled(u, nodes))
 	a.bullets("Automatically detected nodes to reinstall"+note("skip_reinstall")+":", nodes["modify"])
 	a.bullets("Explicitly given node instances to reinstall:", reinstall)
+	var warnings []string
+	told, _ := u["warnings"].([]any)
+	for _, w := range told {
+		warnings = append(warnings, value.Text(w))
+	}
+	a.bullets("Mind:", warnings)
 	return a.showSideEffects(u)
 }
 

@@ -216,7 +216,7 @@ func (h workflowHost) prepareUpdate(ctx context.Context, tx store.Tx, b store.Bl
 	}
 	p.Settings, p.From, p.Settled = to.DeploymentSettings, before.deployment.BlueprintID, count.settled
 	if !r.e.IsDryRun {
-		if err := p.describe(ctx, tx, r, steps, before, &to, parameters); err != nil {
+		if err := p.describe(ctx, tx, r, steps, before, &to, parameters, notes); err != nil {
 			return p, nil, err
 		}
 	}

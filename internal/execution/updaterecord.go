@@ -107,7 +107,7 @@ func followUpdate(ctx context.Context, tx store.Tx, e store.Execution) error {
 
 // describe stores what the update changes in its record.
 func (p *updatePlan) describe(ctx context.Context, tx store.Tx, r *run, steps []updateStep, before *shape, to *plan.Deployment,
-	parameters map[string]any,
+	parameters map[string]any, notes []string,
 ) error {
 	u, err := tx.GetDeploymentUpdate(ctx, r.e.Tenant, p.ID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -124,7 +124,7 @@ func (p *updatePlan) describe(ctx context.Context, tx store.Tx, r *run, steps []
 		"deployment_update_nodes":          nodeChanges(steps),
 		"deployment_update_node_instances": p.instanceChanges(),
 		"central_plugins_to_install":       install, "central_plugins_to_uninstall": uninstall,
-		"keep_old_deployment_dependencies": false,
+		"keep_old_deployment_dependencies": false, "warnings": append([]string{}, notes...),
 	}
 	if p.Preview {
 		if details["recursive_dependencies"], err = dependentTree(ctx, tx, before.deployment); err != nil {

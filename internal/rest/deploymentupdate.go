@@ -44,6 +44,7 @@ var updateShape = shape[store.DeploymentUpdate]{name: "DeploymentUpdate", fields
 	{"schedules_to_create", list, knownOf("schedules_to_create")},
 	{"schedules_to_delete", list, knownOf("schedules_to_delete")},
 	{"labels_to_create", list, knownOf("labels_to_create")},
+	{"warnings", list, knownOf("warnings")},
 	{"created_at", moment, func(u store.DeploymentUpdate) any { return date(u.CreatedAt) }},
 }, ownedFields(func(u store.DeploymentUpdate) store.Owned { return u.Owned })...)}
 
