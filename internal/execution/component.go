@@ -138,9 +138,18 @@ func (s *Service) cascade(ctx context.Context, tx store.Tx, e store.Execution, w
 		var refusal *Refusal
 		if errors.As(err, &refusal) {
 			s.log.Info("a component can't have the workflow", "workflow", e.WorkflowID, "deployment", id, "of", e.DeploymentID, "reason", refusal.Message)
-		} else if err != nil {
+			err = tx.AddEvents(ctx, []store.Event{s.leftOutLine(e, id, refusal.Message)})
+		}
+		if err != nil {
 			return fmt.Errorf("start %s on component %s: %w", e.WorkflowID, id, err)
 		}
 	}
 	return nil
+}
+
+// leftOutLine tells those who look at e which component does not have its workflow.
+func (s *Service) leftOutLine(e store.Execution, component, reason string) store.Event {
+	line := s.workflowEvent(e, "", fmt.Sprintf("The workflow '%s' is not started on the component '%s': %s", e.WorkflowID, component, reason))
+	line.Type, line.Level, line.Logger = store.TypeLog, "warning", "ctx."+e.ID
+	return line
 }

@@ -3,6 +3,7 @@ package execution
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -166,5 +167,14 @@ func TestCascades(t *testing.T) {
 	}
 	if got, want := checks(), "parent terminated, child pending, busy pending, parent pending, child queued"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+	page, err := st.ListEvents(t.Context(), store.Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(page.Items, func(e store.Event) bool {
+		return e.Level == "warning" && strings.Contains(e.Message, "is not started on the component 'other'")
+	}) {
+		t.Errorf("nobody is told of the component without the workflow: %+v", page.Items)
 	}
 }
