@@ -75,7 +75,8 @@ func (e *Environment) evaluator(ctx context.Context) func(store.Deployment, any)
 	}
 }
 
-// planError words what is wrong with a plan and its inputs on few lines.
+// planError words what is wrong with a plan and its inputs on few lines. What
+// violates a constraint is named as clients look for it.
 func planError(err error) error {
 	problems := problem.All(err)
 	if len(problems) == 0 {
@@ -84,6 +85,9 @@ func planError(err error) error {
 	texts := make([]string, len(problems))
 	for i, p := range problems {
 		texts[i] = strings.TrimSpace(p.Error())
+		if p.Kind == problem.Constraint {
+			texts[i] = string(problem.Constraint) + ": " + texts[i]
+		}
 	}
 	return errors.New(strings.Join(texts, "\n"))
 }

@@ -44,10 +44,7 @@ func (o objects) HasBlueprint() bool { return true }
 
 // Values looks for wanted among the objects of the type that match the query.
 func (o objects) Values(typeName string, wanted any, query map[string]any) ([]any, error) {
-	if _, ok := query["filter_id"]; ok {
-		return nil, fmt.Errorf("filter %s does not exist", value.Text(query["filter_id"]))
-	}
-	if allowed, ok := query["valid_values"].([]any); ok &&
+	if allowed, ok := query["valid_values"].([]any); ok && typeName != "node_type" &&
 		!slices.ContainsFunc(allowed, func(v any) bool { return value.Equal(v, wanted) }) {
 		return nil, nil
 	}
@@ -69,11 +66,17 @@ func (o objects) has(typeName, id string, query map[string]any) (bool, error) {
 	switch typeName {
 	case "blueprint_id":
 		b, err := o.reader.GetBlueprint(o.ctx, o.deployment.Tenant, id)
-		return err == nil && fits(b.ID, query["id_specs"]) && inTenants(b.Owned, query["tenants"]) && hasLabels(b.Labels, query["labels"]), err
+		if err != nil || !fits(b.ID, query["id_specs"]) || !inTenants(b.Owned, query["tenants"]) || !hasLabels(b.Labels, query["labels"]) {
+			return false, err
+		}
+		return o.passes(store.FilterBlueprints, id, b.Labels, query["filter_id"])
 	case "deployment_id":
 		d, err := o.reader.GetDeployment(o.ctx, o.deployment.Tenant, id)
-		return err == nil && fits(d.DisplayName, query["display_name_specs"]) && inTenants(d.Owned, query["tenants"]) &&
-			hasLabels(d.Labels, query["labels"]), err
+		if err != nil || !fits(d.DisplayName, query["display_name_specs"]) || !inTenants(d.Owned, query["tenants"]) ||
+			!hasLabels(d.Labels, query["labels"]) {
+			return false, err
+		}
+		return o.passes(store.FilterDeployments, id, d.Labels, query["filter_id"])
 	case "secret_key":
 		s, err := o.reader.GetSecret(o.ctx, o.deployment.Tenant, id)
 		return err == nil && fits(s.Key, query["key_specs"]), err
@@ -99,7 +102,7 @@ func (o objects) has(typeName, id string, query map[string]any) (bool, error) {
 func (o objects) hasNode(typeName, name string, query map[string]any) (bool, error) {
 	if o.inBlueprint(query) {
 		return slices.ContainsFunc(o.blueprint.Nodes, func(n *plan.Node) bool {
-			return isNamed(typeName, name, query, n.ID, n.Type, n.Operations)
+			return isNamed(typeName, name, query, n.ID, n.TypeHierarchy, n.Operations)
 		}), nil
 	}
 	d, err := o.of(query)
@@ -110,17 +113,20 @@ func (o objects) hasNode(typeName, name string, query map[string]any) (bool, err
 		tenantIs(d.Tenant), {Field: "deployment_id", Values: []string{d.ID}},
 	}})
 	return slices.ContainsFunc(nodes.Items, func(n store.Node) bool {
-		return isNamed(typeName, name, query, n.ID, n.Type, n.Operations)
+		return isNamed(typeName, name, query, n.ID, n.TypeHierarchy, n.Operations)
 	}), err
 }
 
-// isNamed tells whether a node is, or has, what the name stands for.
-func isNamed(typeName, name string, query map[string]any, id, nodeType string, operations map[string]*plan.Operation) bool {
+// isNamed tells whether a node is, or has, what the name stands for. A node's type
+// is the last of its types, and valid if any of them is.
+func isNamed(typeName, name string, query map[string]any, id string, types []string, operations map[string]*plan.Operation) bool {
 	switch typeName {
 	case "node_id":
 		return id == name && fits(name, query["id_specs"])
 	case "node_type":
-		return nodeType == name && fits(name, query["type_specs"])
+		allowed, limited := query["valid_values"].([]any)
+		return len(types) > 0 && types[len(types)-1] == name && fits(name, query["type_specs"]) &&
+			(!limited || slices.ContainsFunc(types, func(t string) bool { return slices.Contains(allowed, any(t)) }))
 	}
 	_, ok := operations[name]
 	return ok && fits(name, query["operation_name_specs"])
@@ -175,8 +181,7 @@ func fits(name string, patterns any) bool {
 			accepted = []any{written}
 		}
 		if !slices.ContainsFunc(accepted, func(p any) bool {
-			pattern, ok := p.(string)
-			return ok && matchesName(name, how, pattern)
+			return matchesName(name, how, value.Text(p))
 		}) {
 			return false
 		}

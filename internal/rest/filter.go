@@ -31,22 +31,7 @@ var filterKinds = map[string][]string{
 	store.FilterBlueprints: blueprintAttributes, store.FilterDeployments: deploymentAttributes, store.FilterWorkflows: deploymentAttributes,
 }
 
-// systemFilters are there without anybody making them.
-var systemFilters = map[string]string{"csys-environment-filter": "any_of", "csys-service-filter": "is_not"}
-
 func isSystemFilter(id string) bool { return strings.HasPrefix(id, reservedPrefix) }
-
-// systemFilter is one of systemFilters, as the tenant sees it.
-func systemFilter(tenant, kind, id string) (store.StoredFilter, bool) {
-	operator, known := systemFilters[id]
-	if !known || kind == store.FilterBlueprints {
-		return store.StoredFilter{}, false
-	}
-	return store.StoredFilter{
-		Owned: store.Owned{Tenant: tenant, Visibility: store.Global, CreatedBy: access.AdminName}, Kind: kind, ID: id,
-		Rules: []any{object{"key": "csys-obj-type", "values": []any{"environment"}, "operator": operator, "type": "label"}},
-	}, true
-}
 
 func rulesOfType(rules []any, wanted string) []any {
 	found := []any{}
@@ -80,8 +65,8 @@ func (s *server) listFilters(w http.ResponseWriter, r *request) error {
 	q.with(store.Filter{Field: "kind", Values: []string{kind}})
 	var all []store.StoredFilter
 	if plain {
-		for _, id := range value.SortedKeys(systemFilters) {
-			if f, ok := systemFilter(r.tenant, kind, id); ok && containsFold(id, q.Search) {
+		for _, id := range value.SortedKeys(store.SystemFilters) {
+			if f, ok := store.SystemFilter(r.tenant, kind, id); ok && containsFold(id, q.Search) {
 				all = append(all, f)
 			}
 		}
@@ -98,7 +83,7 @@ func (s *server) listFilters(w http.ResponseWriter, r *request) error {
 
 // findFilter reads a filter that the caller sees.
 func (s *server) findFilter(r *request, kind, id string) (store.StoredFilter, error) {
-	if f, ok := systemFilter(r.tenant, kind, id); ok {
+	if f, ok := store.SystemFilter(r.tenant, kind, id); ok {
 		return f, nil
 	}
 	f, err := s.Store.GetFilter(r.Context(), r.tenant, kind, id)

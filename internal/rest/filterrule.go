@@ -10,20 +10,9 @@ import (
 )
 
 // rule is one filter rule of a search.
-type rule struct {
-	key      string
-	values   []string
-	operator string
-	isLabel  bool
-}
+type rule = store.Rule
 
-var (
-	labelOperators     = []string{"any_of", "not_any_of", "is_null", "is_not_null", "is_not"}
-	attributeOperators = map[string]store.Op{
-		"any_of": store.In, "not_any_of": store.NotIn, "contains": store.Contains, "not_contains": store.NotContains,
-		"starts_with": store.StartsWith, "ends_with": store.EndsWith, "is_not_empty": store.IsNotNull,
-	}
-)
+var labelOperators = []string{"any_of", "not_any_of", "is_null", "is_not_null", "is_not"}
 
 func badRule(raw any, reason string) error {
 	return &apiError{
@@ -68,13 +57,13 @@ func parseRule(raw any, attributes []string, withLabels bool) (rule, error) {
 	if !ok4 {
 		return r, badRule(raw, "The filter rule values must be a list")
 	}
-	r = rule{key: key, operator: operator, isLabel: typ == "label"}
+	r = rule{Key: key, Operator: operator, OnLabel: typ == "label"}
 	for _, v := range values {
 		str, isText := v.(string)
 		if !isText {
 			return r, badRule(raw, "Each value must be a string")
 		}
-		r.values = append(r.values, str)
+		r.Values = append(r.Values, str)
 	}
 	switch {
 	case typ != "label" && typ != "attribute", typ == "label" && !withLabels:
@@ -83,70 +72,38 @@ func parseRule(raw any, attributes []string, withLabels bool) (rule, error) {
 			allowed = []string{"label", "attribute"}
 		}
 		return r, badRule(raw, "The filter rule type must be one of "+pyList(allowed))
-	case r.isLabel:
-		return r.checkLabel(raw)
+	case r.OnLabel:
+		return checkLabelRule(r, raw)
 	}
-	return r, r.checkAttribute(raw, attributes)
+	return r, checkAttributeRule(r, raw, attributes)
 }
 
-func (r rule) checkLabel(raw any) (rule, error) {
-	if !slices.Contains(labelOperators, r.operator) {
+func checkLabelRule(r rule, raw any) (rule, error) {
+	if !slices.Contains(labelOperators, r.Operator) {
 		return r, badRule(raw, "The operator for filtering by labels must be one of "+pyList(labelOperators))
 	}
-	r.key = strings.ToLower(r.key)
-	needsNone := r.operator == "is_null" || r.operator == "is_not_null"
-	if needsNone && len(r.values) > 0 {
+	r.Key = strings.ToLower(r.Key)
+	needsNone := r.Operator == "is_null" || r.Operator == "is_not_null"
+	if needsNone && len(r.Values) > 0 {
 		return r, badRule(raw, "Values list must be empty if the operator is one of ['is_null', 'is_not_null']")
 	}
-	if !needsNone && len(r.values) == 0 {
+	if !needsNone && len(r.Values) == 0 {
 		return r, badRule(raw, "Values list must include at least one item if the operator is one of ['any_of', 'not_any_of', 'is_not']")
 	}
 	return r, nil
 }
 
-func (r rule) checkAttribute(raw any, attributes []string) error {
-	if !slices.Contains(attributes, r.key) {
+func checkAttributeRule(r rule, raw any, attributes []string) error {
+	if !slices.Contains(attributes, r.Key) {
 		return badRule(raw, "Allowed attributes to filter by are "+pyList(attributes))
 	}
-	if _, known := attributeOperators[r.operator]; !known {
-		return badRule(raw, "The operator for filtering by attributes must be one of "+pyList(value.SortedKeys(attributeOperators)))
+	if _, known := store.RuleOperators[r.Operator]; !known {
+		return badRule(raw, "The operator for filtering by attributes must be one of "+pyList(value.SortedKeys(store.RuleOperators)))
 	}
-	if (r.operator == "is_not_empty") != (len(r.values) == 0) {
+	if (r.Operator == "is_not_empty") != (len(r.Values) == 0) {
 		return badRule(raw, "Values list must be empty if, and only if, the operator is 'is_not_empty'")
 	}
 	return nil
-}
-
-// filter is the store's form of an attribute rule.
-func (r rule) filter() store.Filter {
-	return store.Filter{Field: r.key, Op: attributeOperators[r.operator], Values: r.values}
-}
-
-// matches tells whether labels satisfy a label rule.
-func (r rule) matches(labels []store.Label) bool {
-	has, any, other := false, false, false
-	for _, l := range labels {
-		if l.Key != r.key {
-			continue
-		}
-		has = true
-		if slices.Contains(r.values, l.Value) {
-			any = true
-		} else {
-			other = true
-		}
-	}
-	switch r.operator {
-	case "any_of":
-		return any
-	case "not_any_of":
-		return other
-	case "is_null":
-		return !has
-	case "is_not_null":
-		return has
-	}
-	return !any // is_not
 }
 
 // filtering lists what matches all rules. Without rules it is a plain list; with
@@ -168,10 +125,10 @@ func filtering[T any](ctx context.Context, q listing, rules []rule,
 	}
 	var onLabels []rule
 	for _, r := range rules {
-		if r.isLabel {
+		if r.OnLabel {
 			onLabels = append(onLabels, r)
 		} else {
-			q.with(r.filter())
+			q.with(r.Filter())
 		}
 	}
 	if len(onLabels) == 0 && !sortLabels {
@@ -195,7 +152,7 @@ func matching[T any](ctx context.Context, q listing, rules []rule,
 	err := each(ctx, plain, fetch, func(x T) error {
 		labels := labelsOf(x)
 		for _, r := range rules {
-			if !r.matches(labels) {
+			if !r.Matches(labels) {
 				return nil
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"windlass/internal/store"
 	"windlass/internal/value"
 )
 
@@ -31,10 +32,10 @@ func FuzzRules(f *testing.F) {
 			return
 		}
 		for _, r := range rules {
-			if _, known := attributeOperators[r.operator]; !r.isLabel && !known {
-				t.Errorf("unknown operator %q was taken", r.operator)
+			if _, known := store.RuleOperators[r.Operator]; !r.OnLabel && !known {
+				t.Errorf("unknown operator %q was taken", r.Operator)
 			}
-			r.matches(nil)
+			r.Matches(nil)
 		}
 	})
 }

@@ -68,14 +68,14 @@ func (s *server) understood(r *request, raw []any, k searched, q *listing) ([]ru
 	var rules []rule
 	for _, rl := range all {
 		switch {
-		case !rl.isLabel && rl.key == "schedules":
-			if rl.operator != "is_not_empty" {
+		case !rl.OnLabel && rl.Key == "schedules":
+			if rl.Operator != "is_not_empty" {
 				return nil, badParameter("Deployments can be filtered by schedules only with the operator is_not_empty")
 			}
 			if err := s.withSchedules(r.Context(), q); err != nil {
 				return nil, err
 			}
-		case !rl.isLabel && rl.key == "operation_name":
+		case !rl.OnLabel && rl.Key == "operation_name":
 			return nil, notYet("Filtering nodes by operation")
 		default:
 			rules = append(rules, rl)
@@ -115,7 +115,7 @@ func (s *server) constraintRules(r *request, constraints map[string]any, k searc
 				byKey[l.Key] = append(byKey[l.Key], l.Value)
 			}
 			for _, key := range value.SortedKeys(byKey) {
-				rules = append(rules, rule{key: key, values: byKey[key], operator: "any_of", isLabel: true})
+				rules = append(rules, rule{Key: key, Values: byKey[key], Operator: "any_of", OnLabel: true})
 			}
 		case "tenants", "valid_values":
 			values, good := texts(v)
@@ -126,7 +126,7 @@ func (s *server) constraintRules(r *request, constraints map[string]any, k searc
 			if name == "tenants" {
 				key = "tenant_name"
 			}
-			rules = append(rules, rule{key: key, values: values, operator: "any_of"})
+			rules = append(rules, rule{Key: key, Values: values, Operator: "any_of"})
 		case "name_pattern":
 			patterns, isMap := v.(map[string]any)
 			if !isMap {
@@ -138,10 +138,10 @@ func (s *server) constraintRules(r *request, constraints map[string]any, k searc
 				if op == "equals_to" {
 					operator = "any_of"
 				}
-				if _, known := attributeOperators[operator]; !known || !isText {
+				if _, known := store.RuleOperators[operator]; !known || !isText {
 					return nil, bad
 				}
-				rules = append(rules, rule{key: k.name, values: []string{pattern}, operator: operator})
+				rules = append(rules, rule{Key: k.name, Values: []string{pattern}, Operator: operator})
 			}
 		case "deployment_id", "blueprint_id":
 			id, isText := v.(string)
@@ -262,7 +262,7 @@ func (s *server) searchNodeTypes(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	for _, rl := range rules {
-		q.with(rl.filter())
+		q.with(rl.Filter())
 	}
 	seen := map[[2]string]bool{}
 	items := []any{}

@@ -242,7 +242,7 @@ func TestFilterRules(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		if got := rules[0].matches(labels); got != want {
+		if got := rules[0].Matches(labels); got != want {
 			t.Errorf("%s: got %t", text, got)
 		}
 	}
