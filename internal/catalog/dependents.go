@@ -53,19 +53,21 @@ func dependentsOf(ctx context.Context, r store.Reader, d store.Deployment, n neg
 	add := func(format string, args ...any) {
 		lines = append(lines, fmt.Sprintf("[%d] ", len(lines)+1)+fmt.Sprintf(format, args...))
 	}
-	users, err := r.ListDependencies(ctx, store.Query{
-		Tenants: []string{d.Tenant}, Filters: []store.Filter{{Field: "target_deployment_id", Values: []string{d.ID}}},
-	})
+	users, err := usersOf(ctx, r, d)
 	if err != nil {
 		return nil, err
 	}
-	for _, dep := range users.Items {
+	for _, dep := range users {
 		counts, err := n.counts(ctx, r, dep)
 		if err != nil {
 			return nil, err
 		}
 		if counts {
-			add("Deployment `%s` %s the current deployment in its node `%s`", dep.SourceDeployment, relation(dep.Creator), nodeOf(dep.Creator))
+			source := "`" + dep.SourceDeployment + "`"
+			if dep.Tenant != d.Tenant {
+				source += " of tenant `" + dep.Tenant + "`"
+			}
+			add("Deployment %s %s the current deployment in its node `%s`", source, relation(dep.Creator), nodeOf(dep.Creator))
 		}
 	}
 	if n.children {
@@ -87,6 +89,32 @@ func dependentsOf(ctx context.Context, r store.Reader, d store.Deployment, n neg
 		}
 	}
 	return lines, nil
+}
+
+// usersOf lists the dependencies on a deployment. A global one has some in other
+// tenants, too, if they have no deployment of its name themselves.
+func usersOf(ctx context.Context, r store.Reader, d store.Deployment) ([]store.Dependency, error) {
+	q := store.Query{Filters: []store.Filter{{Field: "target_deployment_id", Values: []string{d.ID}}}}
+	if d.Visibility != store.Global {
+		q.Tenants = []string{d.Tenant}
+	}
+	page, err := r.ListDependencies(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	var users []store.Dependency
+	for _, dep := range page.Items {
+		if dep.Tenant != d.Tenant {
+			meant, err := r.GetDeployment(ctx, dep.Tenant, d.ID)
+			if isNotFound(err) || err == nil && meant.Tenant != d.Tenant {
+				continue
+			} else if err != nil {
+				return nil, err
+			}
+		}
+		users = append(users, dep)
+	}
+	return users, nil
 }
 
 func (n neglect) counts(ctx context.Context, r store.Reader, dep store.Dependency) (bool, error) {
