@@ -17,6 +17,31 @@ func (r *run) abandon(task string) {
 	r.book.add(r.logLine("error", text))
 }
 
+// boundCancel makes a cancel a forced one if the workflow hasn't ended after a
+// while, until stop. Its graphs are bounded by themselves, and more closely.
+func (r *run) boundCancel() (stop func()) {
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-r.asked.Done():
+		case <-quit:
+			return
+		}
+		timer := time.NewTimer(r.s.cfg.Timing.WorkflowGrace)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			r.book.add(r.logLine("warning", fmt.Sprintf(
+				"The workflow has not ended within %s of the cancel, which is a forced one from here on", r.s.cfg.Timing.WorkflowGrace)))
+			r.force()
+		case <-r.forced.Done():
+		case <-quit:
+		}
+	}()
+	return func() { close(quit); <-done }
+}
+
 // leave keeps the claim until the operations that a forced cancel left running
 // have ended.
 func (r *run) leave(wait func()) {

@@ -95,6 +95,9 @@ type Timing struct {
 	// CancelGrace is how long a cancel waits for running operations to end. Then
 	// it goes on as a forced one: 30 s.
 	CancelGrace time.Duration
+	// WorkflowGrace is how long a cancel waits for a workflow's own code, which may
+	// have to clean up. Then, too, it goes on as a forced one: 5 min.
+	WorkflowGrace time.Duration
 	// KillGrace is how long operations that were killed may take to end. Then they
 	// are abandoned, and the execution ends without them: 30 s.
 	KillGrace time.Duration
@@ -237,6 +240,7 @@ func (t Timing) orDefaults() Timing {
 	t.Renew = orDefault(t.Renew, 4*time.Second)
 	t.Poll = orDefault(t.Poll, 2*time.Second)
 	t.CancelGrace = orDefault(t.CancelGrace, 30*time.Second)
+	t.WorkflowGrace = orDefault(t.WorkflowGrace, 5*time.Minute)
 	t.KillGrace = orDefault(t.KillGrace, graph.DefaultKillGrace)
 	return t
 }

@@ -62,7 +62,11 @@ func (s *Service) Why(ctx context.Context, tenant, id string) (Reason, error) {
 	if r := s.runOf(id); r != nil {
 		var reason Reason
 		reason.Waiting, reason.WaitingTotal = r.waiting(ctx)
-		if e.IsPaused() {
+		switch {
+		case e.Status == store.Cancelling:
+			reason.Text = fmt.Sprintf("It is being cancelled: operations may go on for %s, the workflow's own code for %s, then the cancel is a forced one.",
+				s.cfg.Timing.CancelGrace, s.cfg.Timing.WorkflowGrace)
+		case e.IsPaused():
 			reason.Text = "It is paused: what runs goes on, nothing more starts until it is continued."
 		}
 		return reason, nil
@@ -73,7 +77,7 @@ func (s *Service) Why(ctx context.Context, tenant, id string) (Reason, error) {
 
 // whyLeft tells of operations that a forced cancel of e has left running.
 func whyLeft(e store.Execution, left []WaitingTask) Reason {
-	reason := Reason{Waiting: left}
+	reason := Reason{Waiting: left[:min(len(left), MostWaiting)], WaitingTotal: len(left)}
 	switch {
 	case e.Status == store.Pending:
 		reason.Text = "It goes on once the operations end that its cancel left running."

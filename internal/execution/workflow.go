@@ -39,6 +39,7 @@ func (r *run) runWorkflow() error {
 		return fmt.Errorf("workflow %s is mapped to the operation %s of plugin %s, which this manager doesn't have",
 			r.e.WorkflowID, w.Operation, w.Plugin)
 	}
+	defer r.boundCancel()()
 	err = f(r.ctx, workflowHost{r}, r.e.Parameters)
 	var failed *graph.FailedError
 	switch {
