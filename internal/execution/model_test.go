@@ -34,6 +34,7 @@ type modelled struct {
 	status     store.Status
 	force      bool
 	queued     bool        // at some time
+	paused     bool        // which changes nothing of who may run
 	fence      store.Fence // the newest claim; zero without one
 	owner      int         // whose claim it is: a life of a manager
 	lease      time.Time
@@ -379,6 +380,17 @@ func compareWithModel(t *testing.T, open func() store.Store, shut func(store.Sto
 					r.Fatalf("%s is refused with %q, want %q", how, refusal.Message, words)
 				}
 			},
+			"pause or continue": func(r *rapid.T) {
+				e := m.pick(r, func(*modelled) bool { return true }, "there is nothing")
+				to := rapid.Bool().Draw(r, "to be paused")
+				done := !e.status.IsEnd() && !e.status.IsCancelling()
+				if err := w.pause(anyone(), e.id, to); done != (err == nil) {
+					r.Fatalf("pausing (%t) one that is %s should be carried out: %t; got %v", to, e.status, done, err)
+				}
+				if done {
+					e.paused = to
+				}
+			},
 			"limit": func(r *rapid.T) {
 				m.limit = rapid.IntRange(0, 4).Draw(r, "to")
 				w.setLimit(r, anyone(), m.limit)
@@ -608,6 +620,20 @@ func (w *cluster) act(k int, id string, how Action) (err error) {
 	return err
 }
 
+func (w *cluster) pause(k int, id string, to bool) (err error) {
+	w.tick()
+	if to {
+		_, err = w.managers[k].Pause(w.t.Context(), "default_tenant", id)
+	} else {
+		_, err = w.managers[k].Continue(w.t.Context(), "default_tenant", id)
+	}
+	var refusal *Refusal
+	if err != nil && !errors.As(err, &refusal) {
+		w.t.Fatal(err)
+	}
+	return err
+}
+
 // setLimit changes how many the queue lets run at once.
 func (w *cluster) setLimit(r *rapid.T, k, limit int) { w.set(r, k, ExecutionsSetting, int64(limit)) }
 
@@ -630,13 +656,19 @@ func (w *cluster) compare(r *rapid.T, m *model) {
 	if err != nil {
 		r.Fatal(err)
 	}
-	is := map[string]store.Status{}
+	say := func(status store.Status, paused bool) string {
+		if paused {
+			return string(status) + " (paused)"
+		}
+		return string(status)
+	}
+	is := map[string]string{}
 	for _, e := range page.Items {
-		is[e.ID] = e.Status
+		is[e.ID] = say(e.Status, e.Arguments[store.ArgumentPaused] == true)
 	}
 	var got, want []string
 	for _, e := range m.all {
-		got, want = append(got, string(is[e.id])), append(want, string(e.status))
+		got, want = append(got, is[e.id]), append(want, say(e.status, e.paused))
 	}
 	if !slices.Equal(got, want) || len(is) != len(m.all) {
 		r.Fatalf("statuses in the order of the requests (%d executions, want %d):\n got %s\nwant %s",
